@@ -1,0 +1,131 @@
+"""Named tables from label value to structure; everything inside uses the map ``cmr``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cmr.core.errors import InputError
+
+LabelArray = npt.NDArray[np.uint8]
+
+
+class Structure(IntEnum):
+    """Values of the canonical label map ``cmr``."""
+
+    BACKGROUND = 0
+    LV = 1
+    MYO = 2
+    RV = 3
+    LA = 4
+    RA = 5
+    INFARCT = 6
+    MVO = 7
+
+    @property
+    def title(self) -> str:
+        """Name for a reader."""
+        return _TITLES[self]
+
+
+_TITLES = {
+    Structure.BACKGROUND: "background",
+    Structure.LV: "LV cavity",
+    Structure.MYO: "LV myocardium",
+    Structure.RV: "RV cavity",
+    Structure.LA: "left atrium",
+    Structure.RA: "right atrium",
+    Structure.INFARCT: "infarct",
+    Structure.MVO: "microvascular obstruction",
+}
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """How a data set numbers its structures.
+
+    Parameters
+    ----------
+    name
+        Name used in manifests and on the command line.
+    values
+        Foreign value to canonical structure. Every value an image of this map may hold
+        must be present.
+    """
+
+    name: str
+    values: Mapping[int, Structure] = field(hash=False)
+
+    def to_cmr(self, labels: npt.NDArray[np.generic]) -> LabelArray:
+        """Convert an array of any shape to the canonical map.
+
+        Raises
+        ------
+        InputError
+            If the array holds a value that this map does not name.
+        """
+        found = np.unique(labels)
+        if not np.all(np.isfinite(found.astype(np.float64))) or np.any(found != np.round(found)):
+            raise InputError("The label image holds values that are not whole numbers.")
+        unknown = [int(v) for v in found if int(v) not in self.values]
+        if unknown:
+            raise InputError(
+                f"The label image holds the value(s) {', '.join(map(str, unknown))}, "
+                f"which the label map '{self.name}' does not name; give the right --label-map."
+            )
+        table = np.zeros(int(found.max(initial=0)) + 1, np.uint8)
+        for value, structure in self.values.items():
+            if value < table.size:
+                table[value] = structure
+        return table[labels.astype(np.intp)]
+
+    def from_cmr(self, labels: LabelArray) -> LabelArray:
+        """Convert a canonical array of any shape to this map.
+
+        Raises
+        ------
+        InputError
+            If the array holds a structure that this map cannot say.
+        """
+        table = np.zeros(256, np.uint8)
+        inverse = {structure: value for value, structure in self.values.items()}
+        for value in np.unique(labels):
+            if Structure(int(value)) not in inverse:
+                raise InputError(
+                    f"The label map '{self.name}' has no value for {Structure(int(value)).title}."
+                )
+            table[value] = inverse[Structure(int(value))]
+        return table[labels]
+
+
+_S = Structure
+LABEL_MAPS: Mapping[str, LabelMap] = {
+    m.name: m
+    for m in (
+        LabelMap("cmr", {int(s): s for s in Structure}),
+        LabelMap("acdc", {0: _S.BACKGROUND, 1: _S.RV, 2: _S.MYO, 3: _S.LV}),
+        LabelMap("mnms", {0: _S.BACKGROUND, 1: _S.LV, 2: _S.MYO, 3: _S.RV}),
+        LabelMap("ukbb", {0: _S.BACKGROUND, 1: _S.LV, 2: _S.MYO, 3: _S.RV}),
+        LabelMap("emidec", {0: _S.BACKGROUND, 1: _S.LV, 2: _S.MYO, 3: _S.INFARCT, 4: _S.MVO}),
+    )
+}
+
+
+def label_map(name: str) -> LabelMap:
+    """Look a label map up by name.
+
+    Raises
+    ------
+    InputError
+        If there is no map of that name.
+    """
+    try:
+        return LABEL_MAPS[name]
+    except KeyError:
+        raise InputError(
+            f"There is no label map '{name}'; known are {', '.join(LABEL_MAPS)}."
+        ) from None

@@ -1,0 +1,126 @@
+"""Pixels of one view and sequence, always (phase, slice, row, column)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cmr.core.errors import GeometryError
+from napari_cmr.core.finding import Finding
+from napari_cmr.core.geometry import FloatArray, Geometry
+
+
+class View(StrEnum):
+    """What plane a stack shows; LAX is a long axis not told apart."""
+
+    SAX = "SAX"
+    CH2 = "2CH"
+    CH3 = "3CH"
+    CH4 = "4CH"
+    RV2CH = "RV2CH"
+    RVOT = "RVOT"
+    LAX = "LAX"
+    UNKNOWN = "unknown"
+
+
+class Sequence(StrEnum):
+    """How a stack was acquired."""
+
+    CINE = "cine"
+    LGE = "LGE"
+    T1 = "T1"
+    T2 = "T2"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a source file's array differs from the picture, so that labels go back onto its grid.
+
+    The picture's (row, column) is the file's (y, x), transposed first if ``transposed``, then
+    flipped; ``affine`` is the file's own RAS affine, or None where the stack is the grid.
+    """
+
+    transposed: bool = False
+    flip_rows: bool = False
+    flip_columns: bool = False
+    affine: FloatArray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """One stack of images.
+
+    Parameters
+    ----------
+    pixels
+        ``(t, z, y, x)``, any real dtype, already rescaled to the modality's values.
+    geometry
+        Where the ``z`` slices lie.
+    stack_id
+        Name of the stack within its study, for example ``sax-1``.
+    subject
+        Salted hash or file stem; never identifying text.
+    view, sequence
+        What it shows. ``view_basis`` says what the view rests on.
+    times_ms
+        ``(t, z)`` milliseconds after the R wave, or None where unknown.
+    rr_ms
+        Length of the cardiac cycle, milliseconds, where known.
+    height_cm, weight_kg
+        Of the person, where known.
+    """
+
+    pixels: npt.NDArray[Any]
+    geometry: Geometry
+    stack_id: str = "stack"
+    subject: str = ""
+    view: View = View.UNKNOWN
+    sequence: Sequence = Sequence.OTHER
+    view_basis: str = ""
+    times_ms: FloatArray | None = None
+    rr_ms: float | None = None
+    height_cm: float | None = None
+    weight_kg: float | None = None
+    findings: tuple[Finding, ...] = ()
+    layout: Layout = field(default_factory=Layout)
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 4:
+            raise GeometryError(f"A stack has four axes, not {self.pixels.ndim}.")
+        if self.pixels.shape[1] != self.geometry.n_slices:
+            raise GeometryError("A stack needs as many positions as slices.")
+        if self.times_ms is not None and self.times_ms.shape != self.pixels.shape[:2]:
+            raise GeometryError("A stack's times must be one for each phase and slice.")
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(t, z, y, x)."""
+        t, z, y, x = self.pixels.shape
+        return t, z, y, x
+
+    @property
+    def phase_ms(self) -> FloatArray | None:
+        """``(t,)`` times of the middle slice; other slices may differ."""
+        return None if self.times_ms is None else self.times_ms[:, self.shape[1] // 2]
+
+    @property
+    def heart_rate_bpm(self) -> float | None:
+        """Beats a minute, where the length of the cycle is known."""
+        return 60_000 / self.rr_ms if self.rr_ms else None
+
+    def with_findings(self, *findings: Finding) -> Stack:
+        """A copy with more findings."""
+        return replace(self, findings=self.findings + findings)
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What one examination produced."""
+
+    subject: str
+    stacks: tuple[Stack, ...]

@@ -1,0 +1,1 @@
+"""The analytic beating heart, with closed-form truth."""

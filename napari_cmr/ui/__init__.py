@@ -1,0 +1,1 @@
+"""napari panels: thin, they emit intentions and draw state."""
