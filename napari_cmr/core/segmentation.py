@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class Segmentation:
     rr_ms: float | None = None
     height_cm: float | None = None
     weight_kg: float | None = None
-    layout: Layout = Layout()
+    layout: Layout = field(default_factory=Layout)
 
     def __post_init__(self) -> None:
         if self.labels.ndim != 4 or self.labels.dtype != np.uint8:

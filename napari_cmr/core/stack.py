@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from napari_cmr.core.errors import GeometryError

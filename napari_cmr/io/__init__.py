@@ -1,1 +1,1 @@
-"""Studies in and out: DICOM, NIfTI, data-set layouts. The only room that imports pydicom or nibabel."""
+"""Studies in and out. The only room that imports pydicom or nibabel."""
