@@ -1,0 +1,213 @@
+"""Manifests: a CSV that says which image has which label, whose it is, and which split."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from napari_cmr.core import (
+    Geometry,
+    InputError,
+    Segmentation,
+    Sequence,
+    Stack,
+    View,
+    label_map,
+)
+from napari_cmr.io.nifti import SPACING_UNKNOWN, read_labels, read_nifti
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+@dataclass(frozen=True)
+class ManifestRow:
+    """One image of a manifest; paths are absolute, everything else is as the CSV says.
+
+    ``spacing_mm`` is (slice step, row, column). ``columns`` carries the other columns along.
+    """
+
+    subject: str
+    image: Path
+    label: Path | None = None
+    split: str = ""
+    frame: str = ""
+    slice: str = ""
+    view: str = ""
+    sequence: str = ""
+    group: str = ""
+    label_map: str = "cmr"
+    spacing_mm: tuple[float, float, float] | None = None
+    columns: dict[str, str] = field(default_factory=dict, hash=False)
+
+    def number(self, column: str) -> float | None:
+        """A further column as a number, or None where it is empty or absent."""
+        text = self.columns.get(column, "").strip()
+        try:
+            return float(text) if text else None
+        except ValueError:
+            raise InputError(
+                f"The manifest's column {column} of {self.subject} is not a number: {text}."
+            ) from None
+
+
+def read_manifest(path: Path, *, need_labels: bool = False) -> list[ManifestRow]:
+    """Read a manifest.
+
+    Raises
+    ------
+    InputError
+        If it is no CSV with the columns ``subject`` and ``image``, has no rows, or names files
+        that are not there (all are listed at once).
+    """
+    if not path.is_file():
+        raise InputError(f"There is no manifest {path}.")
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns = set(reader.fieldnames or ())
+            records = [{k: v or "" for k, v in r.items() if k is not None} for r in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path.name} is not a CSV file in UTF-8.") from error
+    lacking = {"subject", "image"} - columns
+    if need_labels:
+        lacking |= {"label"} - columns
+    if lacking:
+        raise InputError(f"The manifest {path.name} lacks the column(s) {', '.join(lacking)}.")
+    if not records:
+        raise InputError(f"The manifest {path.name} has no rows.")
+    rows = [_row(record, path.parent) for record in records]
+    files = [row.image for row in rows] + [row.label for row in rows if row.label and need_labels]
+    missing = sorted({str(f) for f in files if not f.exists()})
+    if missing:
+        raise InputError(f"The manifest names {len(missing)} missing file(s): {'; '.join(missing)}")
+    return rows
+
+
+def load_image(row: ManifestRow) -> Stack:
+    """Load a row's image: NIfTI, a picture (one slice), or a DICOM folder.
+
+    Raises
+    ------
+    InputError
+        If the image cannot be read.
+    """
+    if row.image.is_dir():
+        from napari_cmr.io import open_stack
+
+        stack = open_stack(row.image, spacing=row.spacing_mm)
+    elif row.image.suffix.lower() in PICTURES:
+        stack = _picture(row)
+    else:
+        stack = read_nifti(row.image, spacing=row.spacing_mm)
+    return replace(
+        stack,
+        subject=row.subject,
+        view=View(row.view) if row.view in set(View) else stack.view,
+        sequence=Sequence(row.sequence) if row.sequence in set(Sequence) else stack.sequence,
+        height_cm=row.number("height_cm") or stack.height_cm,
+        weight_kg=row.number("weight_kg") or stack.weight_kg,
+    )
+
+
+def load_label(row: ManifestRow, stack: Stack) -> tuple[list[int], Segmentation]:
+    """Load a row's label on the grid of its image.
+
+    Returns
+    -------
+    phases, segmentation
+        The phases of the stack that the label describes, and the labels of those phases.
+
+    Raises
+    ------
+    InputError
+        If there is no label or it does not fit the image.
+    """
+    if row.label is None:
+        raise InputError(f"{row.subject} has no label in the manifest.")
+    if row.label.suffix.lower() in PICTURES:
+        array = np.asarray(_open(row.label, "P", "L"))[None, None]
+        labels = label_map(row.label_map).to_cmr(array)
+    else:
+        labels = read_labels(row.label, map_name=row.label_map).labels
+    if labels.shape[1:] != stack.shape[1:]:
+        raise InputError(
+            f"The label {row.label.name} has the shape {labels.shape[1:]}, "
+            f"its image {stack.shape[1:]}."
+        )
+    phases = _labelled_phases(row, labels.shape[0], stack.shape[0])
+    return phases, Segmentation(labels, stack.geometry, rr_ms=stack.rr_ms, layout=stack.layout)
+
+
+def _labelled_phases(row: ManifestRow, n_labelled: int, n_phases: int) -> list[int]:
+    if n_labelled == n_phases:
+        return list(range(n_phases))
+    if n_labelled == 1 and row.frame.isdigit() and int(row.frame) < n_phases:
+        return [int(row.frame)]
+    raise InputError(
+        f"{row.subject}: the label has {n_labelled} phase(s), the image {n_phases}; give the "
+        "column frame, a phase counted from 0."
+    )
+
+
+def _row(record: dict[str, str], base: Path) -> ManifestRow:
+    known = {"split", "frame", "slice", "view", "sequence", "group"}
+    if not record["subject"] or not record["image"]:
+        raise InputError("Every row of a manifest needs a subject and an image.")
+    label = record.get("label", "")
+    return ManifestRow(
+        subject=record["subject"],
+        image=base / record["image"],
+        label=base / label if label else None,
+        label_map=record.get("label_map") or "cmr",
+        spacing_mm=parse_spacing(record.get("spacing_mm", "")),
+        columns=record,
+        **{k: record.get(k, "") for k in known},
+    )
+
+
+def parse_spacing(text: str) -> tuple[float, float, float] | None:
+    """Parse ``"slice,row,column"`` in mm; empty text gives None.
+
+    Raises
+    ------
+    InputError
+        If the text is not three positive numbers.
+    """
+    if not text.strip():
+        return None
+    try:
+        z, y, x = (float(part) for part in text.split(","))
+    except ValueError:
+        z = y = x = -1.0
+    if not (np.isfinite([z, y, x]).all() and min(z, y, x) > 0):
+        raise InputError(
+            f"A spacing is three positive numbers of millimetres, slice,row,column, not '{text}'."
+        )
+    return z, y, x
+
+
+def _picture(row: ManifestRow) -> Stack:
+    pixels = np.asarray(_open(row.image, "L", "I;16", "I", "F"))[None, None]
+    known = row.spacing_mm is not None
+    geometry = Geometry.regular(1, row.spacing_mm or (1.0, 1.0, 1.0), spacing_known=known)
+    return Stack(
+        pixels,
+        geometry,
+        stack_id=row.image.stem,
+        subject=row.subject,
+        findings=() if known else (SPACING_UNKNOWN,),
+    )
+
+
+def _open(path: Path, *modes: str) -> Image.Image:
+    """Open a picture; one of another mode is turned to grey."""
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return image.copy() if image.mode in modes else image.convert("L")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path.name} cannot be read as a picture: it is damaged.") from error

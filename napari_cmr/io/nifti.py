@@ -1,0 +1,246 @@
+"""NIfTI in and out: RAS affines are turned to LPS at this door, and pictures to the usual view."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import numpy.typing as npt
+
+from napari_cmr.core import (
+    Finding,
+    FloatArray,
+    Geometry,
+    GeometryError,
+    InputError,
+    Layout,
+    NothingToReadError,
+    Segmentation,
+    Stack,
+    label_map,
+)
+
+RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+# What a reader expects of a picture: columns run to the patient's left (else back), rows to the
+# feet (else back). The weights only break ties between the eight ways to lay out a plane.
+_COLUMNS_TO = np.array([1.0, 0.6, 0.0])
+_ROWS_TO = np.array([0.0, 0.5, -1.0])
+
+SPACING_UNKNOWN = Finding(
+    "spacing-unknown",
+    "The file does not say how many millimetres a pixel is.",
+    "EF and ratios are reported, volumes and mass are not; give the spacing to have them.",
+)
+
+
+def read_nifti(
+    path: Path, *, spacing: tuple[float, float, float] | None = None, subject: str = ""
+) -> Stack:
+    """Read a 2-D, 3-D or 4-D NIfTI image as a stack.
+
+    Parameters
+    ----------
+    path
+        A ``.nii`` or ``.nii.gz`` file whose axes are (x, y[, slice[, phase]]).
+    spacing
+        (slice, row, column) step in mm that a user gave; it wins over the header.
+    subject
+        Name of the subject; the file's stem if empty.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, has other axes, or holds pixels that are not numbers.
+    """
+    array, affine, known, oriented = _read(path)
+    if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+        raise InputError(f"{path.name} holds pixels that are not numbers (NaN or infinite).")
+    layout = picture_layout(affine) if oriented else Layout(affine=affine)
+    pixels = to_picture(array, layout)
+    geometry = picture_geometry(affine, layout, array.shape, oriented)
+    if spacing is not None:
+        geometry = _respaced(geometry, spacing)
+    elif not known:
+        geometry = replace(geometry, spacing_known=False)
+    findings = () if known or spacing is not None else (SPACING_UNKNOWN,)
+    stem = path.name.removesuffix(".gz").removesuffix(".nii")
+    return Stack(
+        pixels,
+        geometry,
+        stack_id=stem,
+        subject=subject or stem,
+        findings=findings,
+        layout=layout,
+    )
+
+
+def read_labels(
+    path: Path,
+    *,
+    map_name: str = "cmr",
+    spacing: tuple[float, float, float] | None = None,
+) -> Segmentation:
+    """Read a label NIfTI under a named label map.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or holds values that the map does not name.
+    """
+    stack = read_nifti(path, spacing=spacing)
+    return Segmentation.on(stack, label_map(map_name).to_cmr(stack.pixels))
+
+
+def write_labels(
+    segmentation: Segmentation, path: Path, *, map_name: str = "cmr", phase_axis: bool = True
+) -> None:
+    """Write labels as uint8 NIfTI (x, y, slice, phase) on the grid of their source.
+
+    Parameters
+    ----------
+    phase_axis
+        False leaves the phase axis out where there is only one phase.
+    """
+    labels = label_map(map_name).from_cmr(segmentation.labels)
+    _write(labels, segmentation.geometry, segmentation.layout, path, phase_axis)
+
+
+def write_nifti(stack: Stack, path: Path) -> None:
+    """Write a stack's pixels as NIfTI (x, y, slice, phase) on the grid of their source."""
+    _write(stack.pixels, stack.geometry, stack.layout, path, True)
+
+
+def picture_layout(affine: FloatArray) -> Layout:
+    """How to lay out a file's planes so that the picture looks as radiologists expect.
+
+    Parameters
+    ----------
+    affine
+        4x4 RAS affine of the file's (x, y, slice) indices.
+    """
+    lps = (RAS_TO_LPS @ affine)[:3, :3]
+    units = lps / np.linalg.norm(lps, axis=0)
+
+    def looks(choice: tuple[bool, bool, bool]) -> float:
+        transposed, flip_rows, flip_columns = choice
+        column, row = (units[:, 1], units[:, 0]) if transposed else (units[:, 0], units[:, 1])
+        column = -column if flip_columns else column
+        row = -row if flip_rows else row
+        return float(column @ _COLUMNS_TO + row @ _ROWS_TO)
+
+    best = max(product((False, True), repeat=3), key=looks)
+    return Layout(*best, affine=affine)
+
+
+def to_picture(array: npt.NDArray[Any], layout: Layout) -> npt.NDArray[Any]:
+    """Turn (x, y, slice, phase) into the picture's (phase, slice, row, column)."""
+    pixels = array.transpose(3, 2, 1, 0)
+    if layout.transposed:
+        pixels = pixels.swapaxes(2, 3)
+    if layout.flip_rows:
+        pixels = pixels[:, :, ::-1]
+    if layout.flip_columns:
+        pixels = pixels[..., ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def from_picture(pixels: npt.NDArray[Any], layout: Layout) -> npt.NDArray[Any]:
+    """Undo :func:`to_picture`."""
+    if layout.flip_columns:
+        pixels = pixels[..., ::-1]
+    if layout.flip_rows:
+        pixels = pixels[:, :, ::-1]
+    if layout.transposed:
+        pixels = pixels.swapaxes(2, 3)
+    return np.ascontiguousarray(pixels.transpose(3, 2, 1, 0))
+
+
+def picture_geometry(
+    affine: FloatArray, layout: Layout, shape: Sequence[int], oriented: bool
+) -> Geometry:
+    """Geometry of the picture that a layout makes of a file of the given (x, y, slice) shape."""
+    n_columns, n_rows, n_slices = shape[:3]
+    column, row, step = ((RAS_TO_LPS @ affine)[:3, i] for i in range(3))
+    if not oriented:  # keep spacing only; the signs of a made-up affine mean nothing
+        x, y, z = np.linalg.norm(affine[:3, :3], axis=0)
+        return Geometry.regular(n_slices, (float(z), float(y), float(x)))
+    origin = (RAS_TO_LPS @ affine)[:3, 3].copy()
+    if layout.transposed:
+        column, row, n_columns, n_rows = row, column, n_rows, n_columns
+    if layout.flip_rows:
+        origin, row = origin + row * (n_rows - 1), -row
+    if layout.flip_columns:
+        origin, column = origin + column * (n_columns - 1), -column
+    lps = np.eye(4)
+    lps[:3, 0], lps[:3, 1], lps[:3, 2], lps[:3, 3] = step, row, column, origin
+    return Geometry.from_affine(lps, n_slices)
+
+
+def _read(path: Path) -> tuple[npt.NDArray[Any], FloatArray, bool, bool]:
+    """Array (x, y, slice, phase), RAS affine, whether spacing and orientation are known."""
+    if not path.is_file():
+        raise NothingToReadError(f"There is no file {path}.")
+    try:
+        image: Any = nib.load(path)
+        array = np.asanyarray(image.dataobj)
+        affine = np.asarray(image.affine, np.float64)
+        zooms = [float(z) for z in image.header.get_zooms()]
+        codes = int(image.header["sform_code"]) + int(image.header["qform_code"])
+    except Exception as error:  # nibabel raises whatever the broken byte leads to
+        raise InputError(f"{path.name} cannot be read as NIfTI: it is damaged.") from error
+    if array.dtype.kind not in "iuf" or not 2 <= array.ndim <= 4 or 0 in array.shape:
+        raise InputError(f"{path.name} is not a grey image of two to four axes.")
+    array = array.reshape(array.shape + (1,) * (4 - array.ndim))
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        raise GeometryError(f"{path.name} has an affine that is not a geometry.")
+    known = not np.allclose(np.linalg.norm(affine[:3, :3], axis=0), 1.0)
+    known = known and all(z > 0 for z in zooms[:3])
+    # A file that was written with spacing alone has a diagonal affine from the origin.
+    made_up = np.allclose(affine, np.diag(np.diag(affine))) or codes == 0
+    return array, affine, known, not made_up
+
+
+def _respaced(geometry: Geometry, spacing: tuple[float, float, float]) -> Geometry:
+    if min(spacing) <= 0:
+        raise InputError("A spacing is three positive numbers of millimetres: slice, row, column.")
+    if not geometry.oriented:
+        return geometry.with_spacing(spacing)
+    step = geometry.normal if geometry.n_slices == 1 else geometry.affine[:3, 0]
+    direction = step / np.linalg.norm(step)
+    origins = geometry.origins[0] + np.arange(geometry.n_slices)[:, None] * direction * spacing[0]
+    return replace(
+        geometry,
+        origins=origins,
+        pixel_spacing=spacing[1:],
+        thickness_mm=spacing[0],
+        spacing_known=True,
+    )
+
+
+def _write(
+    pixels: npt.NDArray[Any], geometry: Geometry, layout: Layout, path: Path, phase_axis: bool
+) -> None:
+    array = from_picture(pixels, layout)
+    if array.shape[3] == 1 and not phase_axis:
+        array = array[..., 0]
+    affine = layout.affine if layout.affine is not None else ras_affine(geometry)
+    image = nib.Nifti1Image(array, affine)
+    image.header.set_xyzt_units("mm" if geometry.spacing_known else "unknown")
+    suffix = ".nii.gz" if path.name.endswith(".gz") else ".nii"
+    part = path.with_name(f".{path.name}.part{suffix}")
+    try:
+        nib.save(image, part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def ras_affine(geometry: Geometry) -> FloatArray:
+    """4x4 RAS affine of (column, row, slice) indices."""
+    return np.asarray(RAS_TO_LPS @ geometry.affine[:, [2, 1, 0, 3]], np.float64)
