@@ -15,6 +15,7 @@ from napari_cmr.core.measures import Measures
 from napari_cmr.core.progress import Cancel, Progress, check_cancel
 from napari_cmr.core.segmentation import Segmentation
 from napari_cmr.core.stack import Layout, Sequence, Stack, Study, View
+from napari_cmr.core.writing import replacing
 
 __all__ = [
     "LABEL_MAPS",
@@ -41,4 +42,5 @@ __all__ = [
     "View",
     "check_cancel",
     "label_map",
+    "replacing",
 ]
