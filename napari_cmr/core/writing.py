@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari_cmr.core.errors import InputError
@@ -32,4 +32,5 @@ def replacing(path: str | Path) -> Iterator[Path]:
         reason = error.strerror or str(error)
         raise InputError(f"Cannot write {target} ({reason}); choose another place.") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # the writer's own error is the one to tell
+            partial.unlink(missing_ok=True)
