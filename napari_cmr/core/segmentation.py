@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from napari_cmr.core.errors import GeometryError
+from napari_cmr.core.finding import Finding
 from napari_cmr.core.geometry import FloatArray, Geometry
 from napari_cmr.core.labels import LabelArray
 from napari_cmr.core.stack import Layout, Stack
@@ -24,6 +25,8 @@ class Segmentation:
         As of the stack.
     model
         Name and version of what made the labels; empty for an expert's own.
+    findings
+        What was irregular when the labels were made.
     """
 
     labels: LabelArray
@@ -34,6 +37,7 @@ class Segmentation:
     height_cm: float | None = None
     weight_kg: float | None = None
     layout: Layout = field(default_factory=Layout)
+    findings: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
         if self.labels.ndim != 4 or self.labels.dtype != np.uint8:
@@ -62,3 +66,7 @@ class Segmentation:
     def with_labels(self, labels: LabelArray) -> Segmentation:
         """A copy with other labels of the same shape."""
         return replace(self, labels=labels)
+
+    def with_findings(self, *findings: Finding) -> Segmentation:
+        """A copy with more findings."""
+        return replace(self, findings=self.findings + findings)

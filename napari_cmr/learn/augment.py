@@ -1,0 +1,180 @@
+"""Views of a labelled slice for supervised training: other geometry, other scanner."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+from torch.nn import functional
+
+from napari_cmr.nets.sampling import clip, sample, shrink, square_points, standardise
+
+
+class AugmentConfig(BaseModel):
+    """How far views may go from the picture that was acquired."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    flip: float = 0.5
+    any_rotation: float = 0.25
+    rotation_deg: float = 30.0
+    zoom: tuple[float, float] = (0.75, 1.3)
+    stretch: float = 0.1
+    shift_mm: float = 20.0
+    elastic: float = 0.3
+    elastic_mm: float = 6.0
+    narrow_view: float = 0.0
+    gamma: float = 0.6
+    tone: float = 0.3
+    bias: float = 0.5
+    noise: float = 0.4
+    blur: float = 0.25
+    coarse: float = 0.15
+    sharpen: float = 0.2
+    local_contrast: float = 0.2
+
+
+def make_view(
+    image: Tensor,
+    label: Tensor,
+    pixel_mm: tuple[float, float],
+    centre_mm: tuple[float, float],
+    size: int,
+    step_mm: float,
+    n_classes: int,
+    config: AugmentConfig,
+    rng: np.random.Generator,
+) -> tuple[Tensor, Tensor]:
+    """One augmented crop of a slice.
+
+    Parameters
+    ----------
+    image, label
+        ``(y, x)`` float32 and uint8.
+    pixel_mm, centre_mm
+        Step of the picture, and the crop's centre in mm from the picture's edge.
+
+    Returns
+    -------
+    image, label
+        ``(1, size, size)`` float32, standardised, and ``(size, size)`` int64.
+    """
+    points = _points(centre_mm, size, step_mm, config, rng)
+    picture = clip(image[None, None])
+    one_hot = functional.one_hot(label.long(), n_classes).permute(2, 0, 1)[None].float()
+    if rng.random() < config.narrow_view:
+        picture = _narrow(picture, pixel_mm, centre_mm, rng)
+    small, small_mm = shrink(torch.cat([picture, one_hot], 1), pixel_mm, step_mm)
+    crop = sample(small, small_mm, points)
+    target = crop[0, 1:].clone()
+    target[0] = 1 - target[1:].sum(0)  # outside the picture there is background
+    view = _other_scanner(crop[:, :1], config, rng)
+    return standardise(view)[0], target.argmax(0)
+
+
+def _points(
+    centre_mm: tuple[float, float],
+    size: int,
+    step_mm: float,
+    config: AugmentConfig,
+    rng: np.random.Generator,
+) -> Tensor:
+    points = square_points((0.0, 0.0), size, step_mm)
+    reach = 180.0 if rng.random() < config.any_rotation else config.rotation_deg
+    angle = math.radians(rng.uniform(-reach, reach))
+    zoom = math.exp(rng.uniform(*np.log(config.zoom)))
+    stretch = math.exp(rng.uniform(-config.stretch, config.stretch))
+    flips = [-1.0 if rng.random() < config.flip else 1.0 for _ in range(2)]
+    cos, sin = math.cos(angle), math.sin(angle)
+    turn = torch.tensor([[cos, -sin], [sin, cos]], dtype=torch.float32)
+    scale = torch.tensor([flips[0] * stretch / zoom, flips[1] / stretch / zoom])
+    shift = torch.tensor(
+        [c + rng.uniform(-config.shift_mm, config.shift_mm) for c in centre_mm],
+        dtype=torch.float32,
+    )
+    if rng.random() < config.elastic:
+        coarse = torch.from_numpy(rng.normal(0, config.elastic_mm / 2, (1, 2, 5, 5)))
+        bend = functional.interpolate(
+            coarse.float(), (size, size), mode="bicubic", align_corners=True
+        )
+        points = points + bend.permute(0, 2, 3, 1)
+    return (points * scale) @ turn.T + shift
+
+
+def _narrow(
+    picture: Tensor,
+    pixel_mm: tuple[float, float],
+    centre_mm: tuple[float, float],
+    rng: np.random.Generator,
+) -> Tensor:
+    """Blank everything but a window round the heart, as a small field of view would."""
+    kept = torch.zeros_like(picture)
+    half = rng.uniform(75, 140, 2)
+    low = [max(0, int((c - h) / mm)) for c, h, mm in zip(centre_mm, half, pixel_mm, strict=True)]
+    high = [int((c + h) / mm) + 1 for c, h, mm in zip(centre_mm, half, pixel_mm, strict=True)]
+    window = (..., slice(low[0], high[0]), slice(low[1], high[1]))
+    kept[window] = picture[window]
+    return kept
+
+
+def _other_scanner(x: Tensor, config: AugmentConfig, rng: np.random.Generator) -> Tensor:
+    """Change contrast, bias, sharpness and noise of a ``(1, 1, h, w)`` picture in 0..1."""
+    size = x.shape[-1]
+    if rng.random() < config.coarse:
+        side = int(size * rng.uniform(0.4, 0.8))
+        x = functional.interpolate(x, (side, side), mode="bilinear", align_corners=False)
+        x = functional.interpolate(x, (size, size), mode="bilinear", align_corners=False)
+    if rng.random() < config.blur:
+        x = _gaussian(x, rng.uniform(0.5, 1.5))
+    elif rng.random() < config.sharpen:
+        x = (x + rng.uniform(0.5, 2.0) * (x - _gaussian(x, rng.uniform(0.7, 2.0)))).clamp(0, 1.2)
+    if rng.random() < config.local_contrast:
+        x = _even_out(x, rng.uniform(12, 30), rng.uniform(0.3, 1.0))
+    if rng.random() < config.tone:
+        x = _tone(x, rng)
+    x = x.clamp(0, None) ** math.exp(rng.uniform(-config.gamma, config.gamma))
+    if rng.random() < config.bias:
+        field = torch.from_numpy(rng.normal(0, 0.35, (1, 1, 3, 3))).float()
+        x = x * functional.interpolate(field, x.shape[2:], mode="bicubic", align_corners=True).exp()
+    if rng.random() < config.noise:
+        sigma = rng.uniform(0.01, 0.10)
+        noise = torch.from_numpy(rng.standard_normal((2, *x.shape), np.float32)) * sigma
+        x = torch.sqrt((x + noise[0]) ** 2 + noise[1] ** 2)  # Rician, as magnitude images have it
+    return x
+
+
+def _tone(x: Tensor, rng: np.random.Generator) -> Tensor:
+    """A random monotone curve through (0, 0) and (1, 1)."""
+    knots = np.concatenate([[0.0], np.sort(rng.uniform(0, 1, 3)), [1.0]])
+    where = np.linspace(0, 1, len(knots))
+    table = torch.from_numpy(np.interp(np.linspace(0, 1, 256), where, knots)).float()
+    return table[(x.clamp(0, 1) * 255).long()]
+
+
+def _even_out(x: Tensor, sigma: float, share: float) -> Tensor:
+    """Local contrast equalised in part, as consoles and some data sets do."""
+    mean = _gaussian(x, sigma)
+    spread = (_gaussian(x * x, sigma) - mean * mean).clamp_min(0).sqrt()
+    even = ((x - mean) / (spread + 0.05) / 4 + 0.5).clamp(0, 1)
+    return (1 - share) * x + share * even
+
+
+def _gaussian(x: Tensor, sigma: float) -> Tensor:
+    if sigma > 4:  # a wide blur is as good on a coarse copy
+        side = max(8, int(x.shape[-1] * 2 / sigma))
+        coarse = functional.interpolate(x, (side, side), mode="area")
+        coarse = _gaussian(coarse, sigma * side / x.shape[-1])
+        return functional.interpolate(coarse, x.shape[2:], mode="bilinear", align_corners=False)
+    radius = max(1, math.ceil(2.5 * sigma))
+    axis = torch.arange(-radius, radius + 1, dtype=torch.float32)
+    kernel = torch.exp(-(axis**2) / (2 * sigma**2))
+    kernel = kernel / kernel.sum()
+    x = functional.conv2d(
+        functional.pad(x, (radius, radius, 0, 0), mode="replicate"), kernel[None, None, None]
+    )
+    return functional.conv2d(
+        functional.pad(x, (0, 0, radius, radius), mode="replicate"), kernel[None, None, :, None]
+    )

@@ -1,0 +1,166 @@
+"""From manifests to a version folder: train, judge on the validation split, write the card."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from napari_cmr.core import InputError, Segmentation, Stack
+from napari_cmr.io.manifest import ManifestRow, read_manifest
+from napari_cmr.learn.evaluate import evaluate_segmenter, summarise
+from napari_cmr.learn.examples import load_frames
+from napari_cmr.learn.segmenter import SegmenterConfig, Trained, train_stage
+from napari_cmr.nets import Card, Metric, Model, Network, TrainingData, predict, save_model
+
+LV_SETS_TERMS = "research use; the images are not shipped with the model"
+
+
+def finetune_segmenter(
+    manifests: Sequence[Path],
+    out: Path,
+    config: SegmenterConfig,
+    *,
+    name: str,
+    version: str,
+    weights: Sequence[float] | None = None,
+    terms: str = LV_SETS_TERMS,
+    say: Callable[[str], None] = print,
+) -> Card:
+    """Train localiser and segmenter on the ``train`` rows and measure on ``validation``.
+
+    Parameters
+    ----------
+    manifests
+        One CSV a data set. Rows without a split count as ``train``.
+    out
+        The version folder; checkpoints lie in it too and a second call goes on from them.
+    weights
+        How often each set is drawn, relative to the others; even subjects if None.
+
+    Raises
+    ------
+    InputError
+        If a manifest or a file it names is at fault.
+    """
+    sets = {path: read_manifest(path, need_labels=True) for path in manifests}
+    train = {p: [r for r in rows if r.split in ("", "train")] for p, rows in sets.items()}
+    held = {p: [r for r in rows if r.split == "validation"] for p, rows in sets.items()}
+    _refuse_overlap(train, held)
+    say(f"reading {sum(map(len, train.values()))} training rows")
+    counts = {p: len({r.subject for r in rows}) for p, rows in train.items()}
+    shares = list(weights) if weights else [float(n) for n in counts.values()]
+    frames = [
+        (share, load_frames(rows)) for share, rows in zip(shares, train.values(), strict=True)
+    ]
+    out.mkdir(parents=True, exist_ok=True)
+    common: dict[str, Any] = {"seed": config.seed, "say": say}
+    common["checkpoint_every_s"] = config.checkpoint_every_s
+    localiser = train_stage("localiser", config.localiser, frames, out, **common)
+
+    def card_of(stages: dict[str, Trained], metrics: dict[str, dict[str, Metric]]) -> Card:
+        return Card(
+            name=name,
+            version=version,
+            task="cine_sax_seg",
+            networks={role: stage.spec for role, stage in stages.items()},
+            tier="full",
+            training_data=TrainingData(
+                sets={p.parent.name: n for p, n in counts.items()},
+                manifest_sha256=_hash(manifests),
+                terms=terms,
+            ),
+            recipe=config.model_dump(mode="json"),
+            seed=config.seed,
+            hours=sum(s.seconds for s in stages.values()) / 3600,
+            hardware=_hardware(),
+            finished=True,
+            metrics=metrics,
+            sha256="",
+            licence="BSD-3-Clause for the weights; the training images have terms of their own",
+            intended_use="Short-axis cine: LV cavity, LV myocardium and RV cavity. Research only.",
+            bad_at=(
+                "slices above the mitral valve and at the very apex",
+                "sequences other than cine",
+                "hearts with a single ventricle or other complex anatomy, which it never saw",
+            ),
+        )
+
+    def model_of(network: nn.Module, spec: Network) -> Model:
+        stages = {"localiser": localiser, "segmenter": Trained(spec, network, 0.0, 0)}
+        card = card_of(stages, {})
+        return Model(card, {"localiser": localiser.network, "segmenter": network})
+
+    def validate(network: nn.Module, spec: Network) -> dict[str, float]:
+        measured = _measure(held, model_of(network, spec), surfaces=False)
+        scores = {
+            f"{where}_{metric}": m.value
+            for where, metrics in measured.items()
+            for metric, m in metrics.items()
+            if metric.startswith("dice") or metric == "ef_error"
+        }
+        kept = {k: v for k, v in scores.items() if v is not None}
+        means = [v for k, v in kept.items() if k.endswith("dice_mean")]
+        return {"score": sum(means) / len(means), **kept}
+
+    judge = validate if any(held.values()) else None
+    segmenter = train_stage(
+        "segmenter",
+        config.segmenter,
+        frames,
+        out,
+        validate=judge,
+        validate_every=config.validate_every,
+        **common,
+    )
+    stages = {"localiser": localiser, "segmenter": segmenter}
+    networks = {role: stage.network for role, stage in stages.items()}
+    metrics = _measure(held, Model(card_of(stages, {}), networks), surfaces=True)
+    return save_model(out, card_of(stages, metrics), networks)
+
+
+def _measure(
+    held: dict[Path, list[ManifestRow]], model: Model, *, surfaces: bool
+) -> dict[str, dict[str, Metric]]:
+    def segment(stack: Stack) -> Segmentation:
+        return predict(stack, model)
+
+    return {
+        f"{path.parent.name} validation": summarise(
+            evaluate_segmenter(rows, segment, surfaces=surfaces)
+        )
+        for path, rows in held.items()
+        if rows
+    }
+
+
+def _refuse_overlap(
+    train: dict[Path, list[ManifestRow]], held: dict[Path, list[ManifestRow]]
+) -> None:
+    learnt = {r.subject for rows in train.values() for r in rows}
+    both = learnt & {r.subject for rows in held.values() for r in rows}
+    if both:
+        raise InputError(
+            f"{len(both)} subject(s) are in both the train and the validation split: "
+            f"{', '.join(sorted(both)[:5])}."
+        )
+
+
+def _hash(manifests: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in manifests:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _hardware() -> str:
+    if torch.cuda.is_available():
+        return str(torch.cuda.get_device_name())
+    return (
+        f"{torch.get_num_threads()} CPU threads ({platform.machine()}), torch {torch.__version__}"
+    )

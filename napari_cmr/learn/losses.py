@@ -1,0 +1,46 @@
+"""The loss for labels that say something of some structures only."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+EPS = 1e-6
+
+
+def partial_segmentation_loss(logits: Tensor, target: Tensor, labelled: Tensor) -> Tensor:
+    """Cross-entropy plus soft Dice over what was labelled.
+
+    Classes that a picture's labels do not name are merged with its background, so a network
+    may call such pixels myocardium or background alike without being punished.
+
+    Parameters
+    ----------
+    logits
+        ``(n, c, h, w)``, channel 0 background.
+    target
+        ``(n, h, w)`` int64.
+    labelled
+        ``(n, c)`` bool: which channels the picture's labels name. Channel 0 is ignored.
+
+    Returns
+    -------
+    Tensor
+        Scalar: mean cross-entropy plus one minus the Dice of each labelled structure, pooled
+        over the pictures that name it (a picture without the structure then still counts).
+    """
+    p = logits.softmax(1)
+    named = labelled.clone()
+    named[:, 0] = False
+    merged = (p * (~named)[:, :, None, None]).sum(1, keepdim=True)
+    p = torch.where(named[:, :, None, None], p, torch.zeros_like(p))
+    p = torch.cat([merged, p[:, 1:]], 1)
+    cross_entropy = -p.gather(1, target[:, None]).clamp_min(EPS).log().mean()
+
+    truth = torch.zeros_like(p).scatter_(1, target[:, None], 1.0)
+    weights = named[:, 1:, None, None].float()
+    overlap = (p[:, 1:] * truth[:, 1:] * weights).sum((0, 2, 3))
+    total = ((p[:, 1:] + truth[:, 1:]) * weights).sum((0, 2, 3))
+    present = weights.sum((0, 2, 3)) > 0
+    dice = (2 * overlap + 1) / (total + 1)
+    return cross_entropy + (1 - dice[present]).mean()

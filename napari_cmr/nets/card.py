@@ -1,0 +1,80 @@
+"""A model's card: what it is, what it was trained on, on whom it was measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class InputGrid(BaseModel):
+    """The square picture a network sees.
+
+    ``spacing_mm`` is the step of both axes, ``size`` the number of pixels a side.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    spacing_mm: float = Field(gt=0)
+    size: int = Field(gt=0)
+    normalisation: str = "zero mean and unit spread of each crop"
+
+
+class Network(BaseModel):
+    """One network of a model: its family, widths, input and outputs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    encoder: str
+    channels: tuple[int, ...]
+    structures: tuple[str, ...] = Field(description="names of the output channels, in order")
+    grid: InputGrid
+
+
+class TrainingData(BaseModel):
+    """What a model was trained on; no identifiers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sets: dict[str, int] = Field(description="name of the set -> number of subjects")
+    manifest_sha256: str
+    terms: str
+
+
+class Metric(BaseModel):
+    """A mean over subjects with its 95 % bootstrap interval."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+class Card(BaseModel):
+    """The record that travels with a model's weights."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    version: str
+    task: str
+    networks: dict[str, Network]
+    tier: str
+    parent: str | None = None
+    label_map: str = "cmr"
+    test_time: dict[str, Any] = Field(default_factory=dict)
+    training_data: TrainingData
+    recipe: dict[str, Any]
+    seed: int
+    hours: float
+    hardware: str
+    finished: bool
+    metrics: dict[str, dict[str, Metric]] = Field(
+        description="what it was measured on -> metric -> value"
+    )
+    sha256: str
+    licence: str
+    intended_use: str
+    bad_at: tuple[str, ...]

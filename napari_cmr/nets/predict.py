@@ -1,0 +1,125 @@
+"""Run a segmenter on a stack: resample, find the heart, crop, and go back to the source grid."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from napari_cmr.core import (
+    Cancel,
+    Finding,
+    LabelArray,
+    Progress,
+    Segmentation,
+    Stack,
+    Structure,
+    check_cancel,
+)
+from napari_cmr.nets.locate import Heart, find_heart
+from napari_cmr.nets.sampling import clip, sample, shrink, square_points, standardise
+from napari_cmr.nets.shelf import Model
+
+BATCH = 16
+HEART_NOT_FOUND = Finding(
+    "heart-not-found",
+    "The localiser found no heart.",
+    "The middle of the picture was segmented instead; check the contours.",
+)
+
+
+def predict(
+    stack: Stack,
+    model: Model,
+    *,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
+) -> Segmentation:
+    """Segment every slice of every phase.
+
+    Parameters
+    ----------
+    stack
+        ``(t, z, y, x)`` pixels of a short-axis cine.
+    model
+        A model for ``cine_sax_seg``.
+    progress
+        Called with the number of slices done and in all.
+
+    Raises
+    ------
+    CancelledError
+        If ``cancel`` returned True between two batches.
+    """
+    check_cancel(cancel)
+    heart = find_heart(stack, model)
+    t, z, rows, columns = stack.shape
+    labels = np.zeros((t * z, rows, columns), np.uint8)
+    pixels = stack.pixels.reshape(t * z, rows, columns)
+    crop = _Crop.of(model, heart, (rows, columns))
+    for start in range(0, t * z, BATCH):
+        check_cancel(cancel)
+        part = np.ascontiguousarray(pixels[start : start + BATCH], np.float32)
+        labels[start : start + BATCH, *crop.window] = _segment(torch.from_numpy(part), model, crop)
+        if progress is not None:
+            progress(min(start + BATCH, t * z), t * z)
+    found = Segmentation.on(stack, labels.reshape(stack.shape), model.title)
+    return found if heart.found else found.with_findings(HEART_NOT_FOUND)
+
+
+@dataclass(frozen=True, eq=False)
+class _Crop:
+    """The square the network sees, and the window of source pixels that it covers."""
+
+    heart: Heart
+    points: Tensor
+    step_mm: float
+    window: tuple[slice, slice]
+    back: Tensor
+
+    @classmethod
+    def of(cls, model: Model, heart: Heart, shape: tuple[int, int]) -> _Crop:
+        grid = model.card.networks["segmenter"].grid
+        side = grid.size * grid.spacing_mm
+        window, axes = [], []
+        for centre, mm, n in zip(heart.centre_mm, heart.pixel_mm, shape, strict=True):
+            low = min(max(0, math.floor((centre - side / 2) / mm)), n - 1)
+            high = max(min(n, math.ceil((centre + side / 2) / mm)), low + 1)
+            window.append(slice(low, high))
+            pixel_centres = (torch.arange(low, high, dtype=torch.float32) + 0.5) * mm
+            axes.append(pixel_centres - (centre - side / 2))
+        back = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)[None]
+        points = square_points(heart.centre_mm, grid.size, grid.spacing_mm)
+        return cls(heart, points, grid.spacing_mm, (window[0], window[1]), back)
+
+
+def _segment(images: Tensor, model: Model, crop: _Crop) -> LabelArray:
+    """``(n, y, x)`` pixels to ``(n, h, w)`` labels in the crop's window."""
+    spec = model.card.networks["segmenter"]
+    small, small_mm = shrink(images[:, None], crop.heart.pixel_mm, crop.step_mm)
+    crops = standardise(sample(clip(small), small_mm, crop.points))
+    with torch.inference_mode():
+        logits = _with_flips(model, crops)
+        # Background far outside, so that pixels beyond the crop are background too.
+        shifted = logits - logits[:, :1]
+        shifted[:, 1:] += 30.0
+        on_source = sample(shifted, (crop.step_mm, crop.step_mm), crop.back)
+        on_source[:, 1:] -= 30.0
+        best = on_source.argmax(1).to(torch.uint8).numpy()
+    table = np.array([Structure[name] for name in spec.structures], np.uint8)
+    return np.asarray(table[best], np.uint8)
+
+
+def _with_flips(model: Model, crops: Tensor) -> Tensor:
+    """Mean logits over the flips that the card asks for."""
+    network = model.networks["segmenter"]
+    logits: Tensor = network(crops)
+    flips = model.card.test_time.get("flips", [])
+    for axes in flips:
+        dims = [{"rows": 2, "columns": 3}[axis] for axis in axes]
+        logits = logits + network(crops.flip(dims)).flip(dims)
+    return functional.log_softmax(logits / (1 + len(flips)), 1)

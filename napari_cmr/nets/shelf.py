@@ -1,0 +1,207 @@
+"""The shelf of models: folders with ``model.safetensors`` and ``card.json``."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import nn
+
+from napari_cmr.core import ModelError
+from napari_cmr.nets.card import Card, Network
+from napari_cmr.nets.unet import UNet
+
+WEIGHTS = "model.safetensors"
+CARD = "card.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A loaded model: its card and its networks by role, in evaluation mode."""
+
+    card: Card
+    networks: dict[str, nn.Module]
+
+    @property
+    def title(self) -> str:
+        """Name and version."""
+        return f"{self.card.name} {self.card.version}"
+
+
+def shelf_folder() -> Path:
+    """Folder of the shipped models."""
+    return Path(str(resources.files("napari_cmr"))) / "models"
+
+
+def list_models(folder: Path | None = None) -> list[Card]:
+    """Cards of all models on a shelf, best first within a task.
+
+    Best is the one whose card says it is finished and whose version is the newest.
+    """
+    folder = folder or shelf_folder()
+    cards = [read_card(path.parent) for path in sorted(folder.glob(f"*/{CARD}"))]
+    return sorted(cards, key=lambda c: (c.task, not c.finished, _newest_first(c.version)))
+
+
+def read_card(folder: Path) -> Card:
+    """Read the card in a version's folder.
+
+    Raises
+    ------
+    ModelError
+        If there is none or it does not hold what a card holds.
+    """
+    path = folder / CARD
+    if not path.is_file():
+        raise ModelError(f"{folder} holds no {CARD}, so it is not a model.")
+    try:
+        return Card.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise ModelError(f"The card {path} is damaged.") from error
+
+
+def load_model(name: str | Path | None = None, *, task: str = "cine_sax_seg") -> Model:
+    """Load a model by its shelf name or its folder; the shelf's best for the task if none given.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, it is for another task, or the weights are not those of the
+        card.
+    """
+    folder = _folder(name, task)
+    card = read_card(folder)
+    if card.task != task:
+        raise ModelError(f"The model {card.name} is for {card.task}, not for {task}.")
+    weights = verified_weights(folder, card)
+    networks: dict[str, nn.Module] = {}
+    for role, spec in card.networks.items():
+        network = build(spec)
+        own = {
+            key.removeprefix(f"{role}."): value.float()
+            for key, value in weights.items()
+            if key.startswith(f"{role}.")
+        }
+        try:
+            network.load_state_dict(own)
+        except RuntimeError as error:
+            raise ModelError(
+                f"The weights of {card.name} do not fit the encoder '{spec.encoder}' of its card."
+            ) from error
+        networks[role] = network.eval()
+    return Model(card, networks)
+
+
+def verified_weights(folder: Path, card: Card) -> dict[str, torch.Tensor]:
+    """Read a version's weights after checking their hash.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, altered or damaged.
+    """
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise ModelError(f"The model {card.name} has no weights file {WEIGHTS}.")
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != card.sha256:
+        raise ModelError(
+            f"The weights of {card.name} are not those its card describes (wrong hash); "
+            "they were refused. Install the model again."
+        )
+    try:
+        return load(data)
+    except SafetensorError as error:
+        raise ModelError(f"The weights of {card.name} are damaged.") from error
+
+
+def build(spec: Network) -> nn.Module:
+    """Make a network as a card describes it, with random weights.
+
+    Raises
+    ------
+    ModelError
+        If the encoder is not known.
+    """
+    if spec.encoder != "unet":
+        raise ModelError(f"There is no encoder '{spec.encoder}' in this version of napari-cmr.")
+    return UNet(len(spec.structures), spec.channels)
+
+
+def save_model(folder: Path, card: Card, networks: dict[str, nn.Module]) -> Card:
+    """Write a version: weights as fp16 safetensors, card with their hash, README.
+
+    The folder appears whole or not at all.
+    """
+    tensors = {
+        f"{role}.{key}": value.detach().half().contiguous()
+        for role, network in networks.items()
+        for key, value in network.state_dict().items()
+    }
+    data = save(tensors)
+    card = card.model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(folder / WEIGHTS, data)
+    write_bytes(folder / CARD, (card.model_dump_json(indent=2) + "\n").encode())
+    write_bytes(folder / "README.md", readme(card).encode())
+    return card
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def readme(card: Card) -> str:
+    """A page for a reader of the folder."""
+    lines = [
+        f"# {card.name} {card.version}",
+        "",
+        f"Task `{card.task}`. {card.intended_use}",
+        "",
+        "Trained on "
+        + ", ".join(f"{n} subjects of {s}" for s, n in card.training_data.sets.items())
+        + f" in {card.hours:.1f} hours on {card.hardware}. Training data: "
+        + card.training_data.terms,
+        "",
+        "| measured on | metric | mean | 95 % interval | subjects |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for where, metrics in card.metrics.items():
+        for name, m in metrics.items():
+            low, mean, high = ("-" if v is None else f"{v:.3f}" for v in (m.low, m.value, m.high))
+            lines.append(f"| {where} | {name} | {mean} | {low} to {high} | {m.n} |")
+    lines += ["", "It is bad at: " + "; ".join(card.bad_at) + ".", "", f"Licence: {card.licence}"]
+    return "\n".join(lines) + "\n"
+
+
+def _folder(name: str | Path | None, task: str) -> Path:
+    if name is None:
+        cards = [card for card in list_models() if card.task == task]
+        if not cards:
+            raise ModelError(f"No model for {task} is installed; name one with --model.")
+        return shelf_folder() / cards[0].name
+    for folder in (Path(name), shelf_folder() / str(name)):
+        if (folder / CARD).is_file():
+            return folder
+    known = ", ".join(card.name for card in list_models()) or "none"
+    raise ModelError(f"There is no model '{name}'; on the shelf are: {known}.")
+
+
+def _newest_first(version: str) -> tuple[int, ...]:
+    return tuple(-int(part) for part in version.split(".") if part.isdigit())

@@ -1,0 +1,75 @@
+"""A residual U-Net built of MONAI's blocks, with encoder and decoder apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from monai.networks.blocks.convolutions import Convolution, ResidualUnit
+from torch import Tensor, nn
+
+_NORM = "instance"
+_ACT = ("leakyrelu", {"negative_slope": 0.01, "inplace": True})
+
+
+class UNetEncoder(nn.Module):
+    """Stages of residual units, the first at full resolution, each next at half.
+
+    Parameters
+    ----------
+    channels
+        Width of each stage.
+    """
+
+    def __init__(self, channels: Sequence[int]) -> None:
+        super().__init__()
+        widths = [1, *channels]
+        self.stages = nn.ModuleList(
+            ResidualUnit(
+                2, widths[i], widths[i + 1], 1 if i == 0 else 2, 3, 2, act=_ACT, norm=_NORM
+            )
+            for i in range(len(channels))
+        )
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """``(n, 1, h, w)`` to one feature map a stage, finest first."""
+        features = []
+        for stage in self.stages:
+            images = stage(images)
+            features.append(images)
+        return features
+
+
+class UNet(nn.Module):
+    """Residual U-Net: logits of ``n_classes`` at the resolution of the input.
+
+    Parameters
+    ----------
+    n_classes
+        Number of output channels, background included.
+    channels
+        Width of each stage; height and width of the input must be multiples of
+        ``2 ** (len(channels) - 1)``.
+    """
+
+    def __init__(self, n_classes: int, channels: Sequence[int]) -> None:
+        super().__init__()
+        self.encoder = UNetEncoder(channels)
+        pairs = list(pairwise(channels))[::-1]
+        self.ups = nn.ModuleList(
+            Convolution(2, deep, fine, 2, 3, act=_ACT, norm=_NORM, is_transposed=True)
+            for fine, deep in pairs
+        )
+        self.joins = nn.ModuleList(
+            ResidualUnit(2, 2 * fine, fine, 1, 3, 1, act=_ACT, norm=_NORM) for fine, _ in pairs
+        )
+        self.head = nn.Conv2d(channels[0], n_classes, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """``(n, 1, h, w)`` to logits ``(n, n_classes, h, w)``."""
+        *skips, x = self.encoder(images)
+        for up, join, skip in zip(self.ups, self.joins, reversed(skips), strict=True):
+            x = join(torch.cat([skip, up(x)], dim=1))
+        logits: Tensor = self.head(x)
+        return logits
