@@ -1,1 +1,7 @@
 """The analytic beating heart, with closed-form truth."""
+
+from napari_cmr.phantom.config import PhantomConfig
+from napari_cmr.phantom.heart import Truth
+from napari_cmr.phantom.study import PhantomStudy, make
+
+__all__ = ["PhantomConfig", "PhantomStudy", "Truth", "make"]
