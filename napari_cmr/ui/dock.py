@@ -1,0 +1,103 @@
+"""The dock: opens a study, segments it, shows contours, measures and the volume curve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from napari_cmr.review import Predictor, ReviewSession
+from napari_cmr.ui.coordinator import Coordinator
+from napari_cmr.ui.measures_panel import MeasuresPanel
+from napari_cmr.ui.segment_panel import SegmentPanel
+from napari_cmr.ui.spacing_panel import SpacingPanel
+from napari_cmr.ui.study_panel import StudyPanel
+from napari_cmr.ui.task_runner import TaskRunner
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+RESEARCH_USE = "For research use only. Not for diagnosis."
+
+
+class CardiacDock(QWidget):
+    """All panels, one above the other.
+
+    Parameters
+    ----------
+    viewer
+        The napari viewer that the dock belongs to.
+    predictor
+        What finds structures; by default the shelf's best model.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer, predictor: Predictor | None = None) -> None:
+        super().__init__()
+        self.session = ReviewSession()
+        self.study = StudyPanel()
+        self.spacing = SpacingPanel()
+        self.segment = SegmentPanel()
+        self.measures = MeasuresPanel()
+        self.message = _wrapped_label()
+        self.save = QPushButton("Save contours and measures…")
+        self.save.clicked.connect(self._ask_where_to_save)
+        self.research_use = _wrapped_label(RESEARCH_USE)
+        self.research_use.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.research_use.setStyleSheet("font-weight: bold; padding: 2px;")
+        self._lay_out()
+        self.runner = TaskRunner(self)
+        self.coordinator = Coordinator(viewer, self.session, self, self.runner, predictor)
+        coordinator = self.coordinator
+        self.destroyed.connect(lambda: coordinator.close())
+
+    def open(self, path: Path, *, segment: bool = False) -> None:
+        """Open a study in the background, and segment it if so wanted."""
+        self.coordinator.open(path, segment=segment)
+
+    def say(self, sentence: str, *, error: bool = False) -> None:
+        """Show one sentence under the buttons; an empty one takes the last away."""
+        self.message.setText(sentence)
+        self.message.setVisible(bool(sentence))
+        self.message.setStyleSheet(
+            "padding: 6px; border-radius: 3px; color: white; background: "
+            + ("#a33a1a;" if error else "#3c5f7a;")
+        )
+
+    def set_can_save(self, can_save: bool) -> None:
+        """There is, or is not, something to save."""
+        self.save.setEnabled(can_save)
+
+    def _lay_out(self) -> None:
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(6, 6, 6, 6)
+        for widget in (self.study, self.spacing, self.segment, self.message):
+            column.addWidget(widget)
+        column.addWidget(self.measures)
+        column.addWidget(self.save)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidget(inner)
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll, stretch=1)
+        outer.addWidget(self.research_use)
+        self.setMinimumWidth(400)
+        self.spacing.hide()
+        self.say("")
+        self.set_can_save(False)
+
+    def _ask_where_to_save(self) -> None:
+        if folder := QFileDialog.getExistingDirectory(self, "Save into a folder"):
+            self.coordinator.save(Path(folder))
+
+
+def _wrapped_label(text: str = "") -> QLabel:
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label

@@ -1,0 +1,164 @@
+"""Numbers with units, the volume curve, and the choice of ED and ES."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_cmr.core import Measures, Structure
+from napari_cmr.ui.curve import VolumeCurve
+from napari_cmr.ui.palette import COLOURS
+
+_DASH = "\N{EN DASH}"
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One line of the table: which numbers of `Measures` stand in it."""
+
+    title: str
+    long_title: str
+    unit: str
+    lv: str
+    rv: str | None = None
+    decimals: int = 0
+
+
+_ROWS = (
+    _Row("EDV", "end-diastolic volume", "mL", "edv_ml", "rv_edv_ml"),
+    _Row("ESV", "end-systolic volume", "mL", "esv_ml", "rv_esv_ml"),
+    _Row("SV", "stroke volume", "mL", "sv_ml", "rv_sv_ml"),
+    _Row("EF", "ejection fraction", "%", "ef_percent", "rv_ef_percent"),
+    _Row("Mass", "LV myocardial mass at end diastole", "g", "mass_g"),
+    _Row("CO", "cardiac output", "L/min", "cardiac_output_l_min", decimals=1),
+    _Row("Heart rate", "heart rate", "/min", "heart_rate_bpm"),
+)
+
+
+class MeasuresPanel(QWidget):
+    """Emits where to go and which phases are ED and ES; draws measures."""
+
+    phase_wanted = Signal(int)
+    """Go to this phase."""
+    ed_set_here = Signal()
+    es_set_here = Signal()
+    phases_reset = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._measures: Measures | None = None
+        self.curve = VolumeCurve()
+        self.curve.phase_wanted.connect(self.phase_wanted)
+        self.values: dict[str, QLabel] = {}
+        self.notes = QLabel()
+        self.notes.setWordWrap(True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(self._table())
+        layout.addWidget(self.curve)
+        layout.addLayout(self._phase_buttons())
+        layout.addWidget(self.notes)
+        self.show_measures(None)
+
+    def show_measures(self, measures: Measures | None, made_by: str = "") -> None:
+        """Draw measures, or none; ``made_by`` names the model or reader behind the contours."""
+        self._measures = measures
+        for name, label in self.values.items():
+            label.setText(_text(measures, name))
+        self.curve.setVisible(bool(measures and (measures.lv_volumes_ml or measures.rv_volumes_ml)))
+        for button in (self.go_ed, self.go_es):
+            button.setEnabled(measures is not None)
+        self.automatic.setEnabled(measures is not None and measures.phases_set_by == "reader")
+        if measures is None:
+            self.ed.setText(_DASH)
+            self.es.setText(_DASH)
+            self.notes.clear()
+            return
+        self.curve.show_measures(measures)
+        self.ed.setText(_phase_text(measures, measures.ed_phase))
+        self.es.setText(_phase_text(measures, measures.es_phase))
+        self.notes.setText("\n".join(_notes(measures, made_by)))
+
+    def show_phase(self, phase: int) -> None:
+        """Move the curve's line."""
+        self.curve.show_phase(phase)
+
+    def set_has_stack(self, has_stack: bool) -> None:
+        """There is, or is not, a stack whose phases can be set."""
+        self.set_ed.setEnabled(has_stack)
+        self.set_es.setEnabled(has_stack)
+
+    def _table(self) -> QGridLayout:
+        table = QGridLayout()
+        table.setHorizontalSpacing(14)
+        table.setVerticalSpacing(2)
+        for column, (title, structure) in enumerate(
+            (("LV", Structure.LV), ("RV", Structure.RV)), start=1
+        ):
+            head = QLabel(f"<b style='color:{COLOURS[structure]}'>{title}</b>")
+            table.addWidget(head, 0, column, Qt.AlignmentFlag.AlignRight)
+        for line, row in enumerate(_ROWS, start=1):
+            title = QLabel(row.title)
+            title.setToolTip(row.long_title)
+            table.addWidget(title, line, 0)
+            for column, name in ((1, row.lv), (2, row.rv)):
+                if name is not None:
+                    self.values[name] = _number_label()
+                    table.addWidget(self.values[name], line, column)
+            table.addWidget(QLabel(row.unit), line, 3)
+        table.setColumnStretch(4, 1)
+        return table
+
+    def _phase_buttons(self) -> QGridLayout:
+        self.ed, self.es = QLabel(_DASH), QLabel(_DASH)
+        self.go_ed, self.go_es = QPushButton("Go to ED"), QPushButton("Go to ES")
+        self.set_ed, self.set_es = QPushButton("Set ED here"), QPushButton("Set ES here")
+        self.automatic = QPushButton("ED and ES from the volumes")
+        self.go_ed.clicked.connect(lambda: self._go("ed_phase"))
+        self.go_es.clicked.connect(lambda: self._go("es_phase"))
+        self.set_ed.clicked.connect(self.ed_set_here)
+        self.set_es.clicked.connect(self.es_set_here)
+        self.automatic.clicked.connect(self.phases_reset)
+        grid = QGridLayout()
+        for line, widgets in enumerate(
+            ((self.ed, self.go_ed, self.set_ed), (self.es, self.go_es, self.set_es))
+        ):
+            grid.addWidget(QLabel(("ED", "ES")[line]), line, 0)
+            for column, widget in enumerate(widgets, start=1):
+                grid.addWidget(widget, line, column)
+        grid.addWidget(self.automatic, 2, 2, 1, 2)
+        grid.setColumnStretch(1, 1)
+        self.set_has_stack(False)
+        return grid
+
+    def _go(self, phase: str) -> None:
+        if self._measures is not None:
+            self.phase_wanted.emit(getattr(self._measures, phase))
+
+
+def _number_label() -> QLabel:
+    label = QLabel(_DASH)
+    label.setAlignment(Qt.AlignmentFlag.AlignRight)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setStyleSheet("font-size: 15px; font-weight: bold;")
+    return label
+
+
+def _text(measures: Measures | None, name: str) -> str:
+    value = None if measures is None else getattr(measures, name)
+    decimals = next(row.decimals for row in _ROWS if name in (row.lv, row.rv))
+    return _DASH if value is None else f"{value:.{decimals}f}"
+
+
+def _phase_text(measures: Measures, phase: int) -> str:
+    time = "" if measures.phase_ms is None else f", {measures.phase_ms[phase]:.0f} ms"
+    return f"phase {phase}{time}"
+
+
+def _notes(measures: Measures, made_by: str) -> list[str]:
+    chosen = {"reader": "ED and ES were set by the reader."}
+    lines = [f"Contours by {made_by}."] if made_by else []
+    lines += [chosen[measures.phases_set_by]] if measures.phases_set_by in chosen else []
+    return [*lines, *measures.notes, f"{measures.papillary_convention.capitalize()}."]

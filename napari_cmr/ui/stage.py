@@ -1,0 +1,166 @@
+"""The viewer's part: layers of the stack under review, where it stands, and patient letters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from napari.layers import Image, Labels, Layer
+from napari.utils.colormaps import DirectLabelColormap
+
+from napari_cmr.core import Segmentation, Stack
+from napari_cmr.io import Catalogue
+from napari_cmr.ui.edge_letters import EdgeLetters
+from napari_cmr.ui.layers import SOURCE, Source, image_layer, label_colours, labels_layer
+from napari_cmr.ui.orientation import edges
+
+CONTOUR_PIXELS = 1
+
+
+class Stage:
+    """Shows one stack at a time in a napari viewer.
+
+    Parameters
+    ----------
+    viewer
+        The napari viewer.
+    on_phase
+        Called with the phase on display, whenever it may have changed.
+    """
+
+    def __init__(self, viewer: Any, on_phase: Callable[[int], None]) -> None:
+        self._viewer = viewer
+        self._on_phase = on_phase
+        self._letters = EdgeLetters(viewer)
+        self._source: Source | None = None
+        viewer.dims.events.point.connect(self._moved)
+        viewer.dims.events.order.connect(self._moved)
+        viewer.dims.events.ndisplay.connect(self._moved)
+        viewer.camera.events.orientation.connect(self._moved)
+
+    def close(self) -> None:
+        """Let go of the viewer; its layers stay."""
+        for event in ("point", "order", "ndisplay"):
+            getattr(self._viewer.dims.events, event).disconnect(self._moved)
+        self._viewer.camera.events.orientation.disconnect(self._moved)
+        self._letters.remove()
+
+    @property
+    def image(self) -> Image | None:
+        """The layer with the images of the stack on show."""
+        return self._layer_of(Image)
+
+    @property
+    def contours(self) -> Labels | None:
+        """The layer with the structures of the stack on show."""
+        return self._layer_of(Labels)
+
+    @property
+    def phase(self) -> int:
+        """Zero-based phase on display."""
+        return self._index(0)
+
+    @property
+    def slice(self) -> int:
+        """Zero-based slice on display."""
+        return self._index(1)
+
+    @property
+    def letters(self) -> EdgeLetters:
+        """The patient letters at the canvas's edges."""
+        return self._letters
+
+    def sources(self) -> list[Source]:
+        """What the image layers in the viewer show, as far as they came from this plugin."""
+        found = (source_of(layer) for layer in self._viewer.layers if isinstance(layer, Image))
+        return [source for source in found if source is not None]
+
+    def clear(self, keep: Catalogue | None = None) -> None:
+        """Take the layers of other studies than the one to keep off the viewer."""
+        self._source = None
+        for layer in list(self._viewer.layers):
+            source = source_of(layer)
+            if source is not None and source.catalogue is not keep:
+                self._viewer.layers.remove(layer)
+
+    def show_stack(self, source: Source) -> None:
+        """Show a stack alone: the middle slice, first phase, the picture filling the canvas.
+
+        Layers of the study's other stacks go, since their slices would share the sliders.
+        """
+        self._source = source
+        for layer in list(self._viewer.layers):
+            other = source_of(layer)
+            if other is not None and other.stack is not source.stack:
+                self._viewer.layers.remove(layer)
+        if self.image is None:
+            data, options, _ = image_layer(source)
+            self._viewer.add_image(data, **options)
+        image = self._layer_of(Image)
+        image.visible = True
+        dims = self._viewer.dims
+        dims.ndisplay = 2
+        dims.order = tuple(range(dims.ndim))
+        self.go_to(phase=0, slice_index=source.stack.shape[1] // 2)
+        self._viewer.reset_view(layers=[image], margin=0.01)
+        self._viewer.layers.selection.active = image
+        self._moved()
+
+    def show_segmentation(self, segmentation: Segmentation) -> None:
+        """Draw a segmentation of the stack on show; it replaces an earlier one."""
+        if self._source is None:
+            return
+        layer = self.contours
+        if layer is None:
+            data, options, _ = labels_layer(self._source, segmentation)
+            colormap = DirectLabelColormap(color_dict=label_colours())
+            layer = self._viewer.add_labels(data, colormap=colormap, **options)
+            layer.contour = CONTOUR_PIXELS
+        else:
+            layer.data = segmentation.labels
+            layer.metadata["model"] = segmentation.model
+        # A stroke here would not reach the session, and the numbers would be of other contours.
+        layer.editable = False
+        self._viewer.layers.selection.active = self.image
+
+    def go_to(self, *, phase: int | None = None, slice_index: int | None = None) -> None:
+        """Move to a phase, a slice, or both."""
+        image = self.image
+        if image is None:
+            return
+        first = self._viewer.dims.ndim - image.ndim
+        for axis, index in ((0, phase), (1, slice_index)):
+            if index is not None:
+                self._viewer.dims.set_point(first + axis, index * image.scale[axis])
+
+    def _index(self, axis: int) -> int:
+        image = self.image
+        if image is None:
+            return 0
+        point = self._viewer.dims.point[-image.ndim :]
+        index = round(float(image.world_to_data(point)[axis]))
+        return min(max(index, 0), int(image.data.shape[axis]) - 1)
+
+    def _layer_of(self, kind: type[Layer]) -> Any:
+        if self._source is None:
+            return None
+        stack = self._source.stack
+        return next((la for la in self._viewer.layers if _shows(la, stack, kind)), None)
+
+    def _moved(self, _event: object = None) -> None:
+        if self.image is None or self._source is None:
+            self._letters.show(None)
+            return
+        self._letters.show(edges(self._source.stack.geometry, self.slice))
+        self._on_phase(self.phase)
+
+
+def source_of(layer: Layer) -> Source | None:
+    """What a layer shows, if it is one of ours."""
+    source = layer.metadata.get(SOURCE)
+    return source if isinstance(source, Source) else None
+
+
+def _shows(layer: Layer, stack: Stack, kind: type[Layer]) -> bool:
+    source = source_of(layer)
+    return source is not None and source.stack is stack and isinstance(layer, kind)

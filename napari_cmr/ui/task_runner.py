@@ -1,0 +1,132 @@
+"""Runs the long half of a task in a thread; the window only hears of it through signals."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_cmr.core import CancelledError, InputError
+from napari_cmr.review import Task
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """How a task ended: with a result, with a sentence for the user, or cancelled (neither)."""
+
+    task: Task[Any]
+    result: Any = None
+    failure: str | None = None
+    was_cancelled: bool = False
+
+
+class _Job(QObject):
+    """One task in its thread, posting news to the thread that made this object.
+
+    It may outlive the window: a thread that ends after the window closed still finds it.
+    """
+
+    progressed = Signal(int, int)
+    arrived = Signal(object)
+    _alive: ClassVar[set[_Job]] = set()
+
+    def __init__(self, task: Task[Any]) -> None:
+        super().__init__()
+        self.stop = threading.Event()
+        self._task = task
+        self._alive.add(self)
+        self.arrived.connect(self._forget)
+
+    def start(self) -> None:
+        threading.Thread(target=self._work, name=f"napari-cmr: {self._task.title}").start()
+
+    def _work(self) -> None:
+        """The thread. It computes and posts; it touches neither the window nor the session."""
+        self.arrived.emit(self._outcome())
+
+    def _outcome(self) -> _Outcome:
+        try:
+            return _Outcome(self._task, self._task.run(self.progressed.emit, self.stop.is_set))
+        except CancelledError:
+            return _Outcome(self._task, was_cancelled=True)
+        except InputError as error:
+            return _Outcome(self._task, failure=str(error))
+        except Exception as error:
+            _logger.exception("%s failed", self._task.title)
+            return _Outcome(self._task, failure=our_fault(error))
+
+    def _forget(self, _outcome: _Outcome) -> None:
+        self._alive.discard(self)
+
+
+class TaskRunner(QObject):
+    """One task at a time, with progress and cancel."""
+
+    started = Signal(str)
+    progressed = Signal(int, int)
+    failed = Signal(str)
+    cancelled = Signal()
+    ended = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._running: list[_Job] = []
+        running = self._running  # of this object nothing else is left when it is destroyed
+        self.destroyed.connect(lambda: _stop(running))
+
+    @property
+    def busy(self) -> bool:
+        """Whether a task is being run."""
+        return bool(self._running)
+
+    def start(self, task: Task[Any]) -> None:
+        """Run a task in a thread and commit it in this one.
+
+        Raises
+        ------
+        InputError
+            If another task is being run.
+        """
+        if self.busy:
+            raise InputError("Something else is still being done; wait for it or cancel it.")
+        job = _Job(task)
+        self._running.append(job)
+        job.progressed.connect(self.progressed)
+        job.arrived.connect(self._arrive)
+        self.started.emit(task.title)
+        job.start()
+
+    def cancel(self) -> None:
+        """Ask the task to stop; it does so at its next step."""
+        _stop(self._running)
+
+    def _arrive(self, outcome: _Outcome) -> None:
+        self._running.clear()
+        if outcome.was_cancelled:
+            self.cancelled.emit()
+        elif outcome.failure is not None:
+            self.failed.emit(outcome.failure)
+        else:
+            self._commit(outcome)
+        self.ended.emit()
+
+    def _commit(self, outcome: _Outcome) -> None:
+        try:
+            outcome.task.commit(outcome.result)
+        except InputError as error:
+            self.failed.emit(str(error))
+
+
+def _stop(jobs: list[_Job]) -> None:
+    for job in jobs:
+        job.stop.set()
+
+
+def our_fault(error: Exception) -> str:
+    """A sentence for an error that is not the user's."""
+    return f"This went wrong and should not have: {error}. The log has the details for a report."
