@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
@@ -24,6 +23,7 @@ from napari_cmr.core import (
     Segmentation,
     Stack,
     label_map,
+    replacing,
 )
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -134,8 +134,9 @@ def picture_layout(affine: FloatArray) -> Layout:
         row = -row if flip_rows else row
         return float(column @ _COLUMNS_TO + row @ _ROWS_TO)
 
-    best = max(product((False, True), repeat=3), key=looks)
-    return Layout(*best, affine=affine)
+    choices = [(t, r, c) for t, r, c in product((False, True), repeat=3)]
+    transposed, flip_rows, flip_columns = max(choices, key=looks)
+    return Layout(transposed, flip_rows, flip_columns, affine)
 
 
 def to_picture(array: npt.NDArray[Any], layout: Layout) -> npt.NDArray[Any]:
@@ -232,13 +233,8 @@ def _write(
     affine = layout.affine if layout.affine is not None else ras_affine(geometry)
     image = nib.Nifti1Image(array, affine)
     image.header.set_xyzt_units("mm" if geometry.spacing_known else "unknown")
-    suffix = ".nii.gz" if path.name.endswith(".gz") else ".nii"
-    part = path.with_name(f".{path.name}.part{suffix}")
-    try:
+    with replacing(path) as part:
         nib.save(image, part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def ras_affine(geometry: Geometry) -> FloatArray:

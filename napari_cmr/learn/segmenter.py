@@ -65,6 +65,19 @@ class SegmenterConfig(BaseModel):
     checkpoint_every_s: float = 120.0
     validate_every: int = 750
 
+    def with_steps(
+        self, *, segmenter: int | None, localiser: int | None, seed: int
+    ) -> SegmenterConfig:
+        """Other lengths of the two trainings (None keeps one) and another seed."""
+        stages = {
+            role: stage if steps is None else stage.model_copy(update={"steps": steps})
+            for role, stage, steps in (
+                ("segmenter", self.segmenter, segmenter),
+                ("localiser", self.localiser, localiser),
+            )
+        }
+        return self.model_copy(update={**stages, "seed": seed})
+
 
 @dataclass(frozen=True, eq=False)
 class Trained:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -14,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import nn
 
-from napari_cmr.core import ModelError
+from napari_cmr.core import ModelError, replacing
 from napari_cmr.nets.card import Card, Network
 from napari_cmr.nets.unet import UNet
 
@@ -76,7 +75,7 @@ def load_model(name: str | Path | None = None, *, task: str = "cine_sax_seg") ->
         If there is no such model, it is for another task, or the weights are not those of the
         card.
     """
-    folder = _folder(name, task)
+    folder = _best_folder(task) if name is None else _folder(name)
     card = read_card(folder)
     if card.task != task:
         raise ModelError(f"The model {card.name} is for {card.task}, not for {task}.")
@@ -138,7 +137,8 @@ def build(spec: Network) -> nn.Module:
 def save_model(folder: Path, card: Card, networks: dict[str, nn.Module]) -> Card:
     """Write a version: weights as fp16 safetensors, card with their hash, README.
 
-    The folder appears whole or not at all.
+    Each file appears whole or not at all; a card that does not fit its weights is refused on
+    loading, so a folder half written is never used.
     """
     tensors = {
         f"{role}.{key}": value.detach().half().contiguous()
@@ -147,24 +147,15 @@ def save_model(folder: Path, card: Card, networks: dict[str, nn.Module]) -> Card
     }
     data = save(tensors)
     card = card.model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})
-    folder.mkdir(parents=True, exist_ok=True)
-    write_bytes(folder / WEIGHTS, data)
-    write_bytes(folder / CARD, (card.model_dump_json(indent=2) + "\n").encode())
-    write_bytes(folder / "README.md", readme(card).encode())
+    files = {
+        WEIGHTS: data,
+        CARD: (card.model_dump_json(indent=2) + "\n").encode(),
+        "README.md": readme(card).encode(),
+    }
+    for file, content in files.items():
+        with replacing(folder / file) as part:
+            part.write_bytes(content)
     return card
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def readme(card: Card) -> str:
@@ -190,12 +181,25 @@ def readme(card: Card) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _folder(name: str | Path | None, task: str) -> Path:
-    if name is None:
-        cards = [card for card in list_models() if card.task == task]
-        if not cards:
-            raise ModelError(f"No model for {task} is installed; name one with --model.")
-        return shelf_folder() / cards[0].name
+def find_card(name: str | Path) -> Card:
+    """The card of a model on the shelf or in a folder.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model.
+    """
+    return read_card(_folder(name))
+
+
+def _best_folder(task: str) -> Path:
+    cards = [card for card in list_models() if card.task == task]
+    if not cards:
+        raise ModelError(f"No model for {task} is installed; name one with --model.")
+    return shelf_folder() / cards[0].name
+
+
+def _folder(name: str | Path) -> Path:
     for folder in (Path(name), shelf_folder() / str(name)):
         if (folder / CARD).is_file():
             return folder

@@ -1,0 +1,74 @@
+"""The terminal: one command a verb, exit codes 0, 1 (our fault) and 2 (the input's fault)."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+import typer
+
+from napari_cmr import __version__
+from napari_cmr.cli import learning, models, reading, studying
+from napari_cmr.core import CancelledError, InputError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Cardiac MR: open, segment, measure and correct a study. For research use only.",
+)
+app.command()(studying.demo)
+app.command()(studying.review)
+app.command()(reading.scan)
+app.command()(reading.segment)
+app.command()(reading.measure)
+app.command()(reading.phantom)
+app.command()(learning.finetune)
+app.command()(learning.predict)
+app.command()(learning.evaluate)
+app.add_typer(models.app, name="models")
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: bool = typer.Option(False, "--version", help="Print the version and leave."),
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the terminal program and exit with its code."""
+    try:
+        app(prog_name="napari-cmr")
+    except InputError as error:
+        typer.echo(f"napari-cmr: {error}", err=True)
+        sys.exit(2)
+    except (CancelledError, KeyboardInterrupt):
+        typer.echo("napari-cmr: cancelled; nothing was written.", err=True)
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001  the last resort turns a bug into a report
+        report = _report(error)
+        typer.echo(
+            f"napari-cmr: something went wrong that is our fault ({type(error).__name__}); "
+            f"please attach {report} to a bug report.",
+            err=True,
+        )
+        sys.exit(1)
+
+
+def _report(error: Exception) -> Path:
+    """Write where it happened; no values and no messages, since they could identify a person."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [f"{Path(f.filename).name}:{f.lineno} in {f.name}: {f.line}" for f in frames]
+    head = f"napari-cmr {__version__}, Python {platform.python_version()}, {platform.system()}"
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="napari-cmr-report-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+        file.write("\n".join([head, type(error).__name__, *lines]) + "\n")
+    return Path(file.name)

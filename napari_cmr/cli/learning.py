@@ -1,0 +1,79 @@
+"""Verbs over manifests: finetune, predict, evaluate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_cmr.cli.options import JsonFile, ModelName, OutFolder, check_task, write_json
+from napari_cmr.cli.progress import progress
+
+TaskName = Annotated[str, typer.Option("--task", help="What the model does: cine_sax_seg.")]
+Manifest = Annotated[Path, typer.Option("--manifest", help="CSV with the columns subject, image.")]
+
+
+def finetune(
+    manifest: Annotated[
+        list[Path], typer.Option("--manifest", help="One CSV a data set; may be given again.")
+    ],
+    out: OutFolder,
+    task: TaskName = "cine_sax_seg",
+    steps: Annotated[int | None, typer.Option(help="Steps of the segmenter.")] = None,
+    localiser_steps: Annotated[int | None, typer.Option(help="Steps of the localiser.")] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same model, on one CPU.")] = 0,
+    threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
+    name: Annotated[str, typer.Option(help="The model's name on its card.")] = "cine-sax-unet",
+    version: Annotated[str, typer.Option(help="The model's version.")] = "1.0.0",
+) -> None:
+    """Train a localiser and a segmenter from scratch; a stopped run goes on where it was."""
+    check_task(task)
+    import torch
+
+    from napari_cmr.learn import SegmenterConfig, finetune_segmenter
+
+    torch.set_num_threads(threads)
+    config = SegmenterConfig().with_steps(segmenter=steps, localiser=localiser_steps, seed=seed)
+    card = finetune_segmenter(manifest, out, config, name=name, version=version, say=typer.echo)
+    typer.echo(f"wrote {out}: {card.name} {card.version}, {card.hours:.2f} hours")
+
+
+def predict(
+    manifest: Manifest,
+    out: OutFolder,
+    task: TaskName = "cine_sax_seg",
+    model: ModelName = None,
+) -> None:
+    """Segment every image of a manifest; truth columns are not read."""
+    check_task(task)
+    from napari_cmr.learn import predict_manifest
+
+    with progress("Predicting") as advance:
+        table = predict_manifest(manifest, out, task=task, model=model, progress=advance)
+    typer.echo(f"wrote {table}")
+
+
+def evaluate(
+    manifest: Manifest,
+    task: TaskName = "cine_sax_seg",
+    model: ModelName = None,
+    split: Annotated[
+        str, typer.Option(help="Only rows of this split; all labelled rows if empty.")
+    ] = "",
+    json: JsonFile = None,
+) -> None:
+    """Measure a model on the labelled rows of a manifest."""
+    check_task(task)
+    from napari_cmr.learn import evaluate_manifest
+
+    with progress("Evaluating") as advance:
+        result = evaluate_manifest(manifest, task=task, model=model, split=split, progress=advance)
+    for metric, mean in result["mean"].items():
+        if mean["value"] is not None:
+            typer.echo(
+                f"{metric:<22}{mean['value']:9.3f}  "
+                f"(95 % {mean['low']:.3f} to {mean['high']:.3f}, n={mean['n']})"
+            )
+    if json is not None:
+        write_json(json, result)

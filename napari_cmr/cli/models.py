@@ -1,0 +1,40 @@
+"""Verbs of the shelf: models list, show, verify."""
+
+from __future__ import annotations
+
+import typer
+
+from napari_cmr.cli.options import JsonFile, write_json
+
+app = typer.Typer(no_args_is_help=True, help="The shipped models and their cards.")
+
+
+@app.command("list")
+def list_() -> None:
+    """Name every model, the best of a task first."""
+    from napari_cmr import nets
+
+    for card in nets.list_models():
+        state = "" if card.finished else " (unfinished)"
+        typer.echo(f"{card.name} {card.version}: {card.task}{state}")
+
+
+@app.command()
+def show(name: str, json: JsonFile = None) -> None:
+    """Show a model's card."""
+    from napari_cmr import nets
+
+    card = nets.find_card(name)
+    typer.echo(card.model_dump_json(indent=2))
+    if json is not None:
+        write_json(json, card.model_dump(mode="json"))
+
+
+@app.command()
+def verify() -> None:
+    """Check the weights of every model against the hash on its card."""
+    from napari_cmr import nets
+
+    for card in nets.list_models():
+        nets.load_model(card.name, task=card.task)
+        typer.echo(f"{card.name} {card.version}: the weights are those of the card")

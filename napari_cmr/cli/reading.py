@@ -1,0 +1,90 @@
+"""Verbs that read a study: scan, segment, measure; and the phantom that stands in for one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_cmr.cli.options import (
+    JsonFile,
+    ModelName,
+    OutFolder,
+    SpacingText,
+    StackId,
+    StudyPath,
+    write_json,
+)
+from napari_cmr.cli.progress import progress
+
+
+def scan(path: StudyPath, json: JsonFile = None) -> None:
+    """List what a folder holds, from headers only."""
+    from napari_cmr import io
+
+    with progress("Reading headers") as advance:
+        catalogue = io.scan(path, progress=advance)
+    for entry in catalogue.entries:
+        t, z, y, x = entry.shape
+        typer.echo(
+            f"{entry.stack_id}: {entry.view} {entry.sequence}, {t} phases x {z} slices, "
+            f"{y} x {x} pixels, {entry.n_files} files ({entry.view_basis})"
+        )
+        for finding in entry.findings:
+            typer.echo(f"  {finding}")
+    for reason, count in catalogue.skipped.items():
+        typer.echo(f"left out: {count} ({reason})")
+    if json is not None:
+        write_json(json, catalogue.as_dict())
+
+
+def segment(
+    path: StudyPath,
+    out: OutFolder,
+    model: ModelName = None,
+    stack: StackId = None,
+    spacing: SpacingText = "",
+) -> None:
+    """Segment and measure a short-axis cine."""
+    from napari_cmr.cli.summary import print_measures
+    from napari_cmr.cli.work import read_and_segment
+
+    session = read_and_segment(path, model=model, stack=stack, spacing=spacing)
+    files = session.export(out)
+    print_measures(session)
+    typer.echo("wrote " + ", ".join(str(file) for file in files))
+
+
+def measure(
+    labels: Annotated[Path, typer.Argument(help="A label NIfTI (x, y, slice, phase).")],
+    label_map: Annotated[
+        str, typer.Option("--label-map", help="How the file numbers structures: cmr, acdc, ...")
+    ] = "cmr",
+    spacing: SpacingText = "",
+    json: JsonFile = None,
+) -> None:
+    """Measure volumes, EF and mass from any label file."""
+    from napari_cmr import io
+    from napari_cmr import measure as measuring
+    from napari_cmr.cli.summary import table
+
+    segmentation = io.read_labels(labels, map_name=label_map, spacing=io.parse_spacing(spacing))
+    measures = measuring.function(segmentation)
+    typer.echo(table(measures))
+    if json is not None:
+        measuring.write_json(json, measures)
+
+
+def phantom(
+    out: OutFolder,
+    format: Annotated[  # noqa: A002  the option's name on the terminal
+        str, typer.Option(help="dicom, enhanced or nifti.")
+    ] = "dicom",
+    seed: Annotated[int, typer.Option(help="Another heart and other noise.")] = 0,
+) -> None:
+    """Write a beating heart whose volumes are known in closed form."""
+    from napari_cmr.cli.work import write_phantom
+
+    write_phantom(out, format, seed)
+    typer.echo(f"wrote {out}")

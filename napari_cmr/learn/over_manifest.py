@@ -1,0 +1,122 @@
+"""Predict and evaluate over a manifest."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from napari_cmr.core import (
+    Cancel,
+    InputError,
+    Progress,
+    Segmentation,
+    Stack,
+    check_cancel,
+    label_map,
+    replacing,
+)
+from napari_cmr.io import write_labels
+from napari_cmr.io.manifest import PICTURES, ManifestRow, load_image, read_manifest
+from napari_cmr.learn.evaluate import as_json, evaluate_segmenter, summarise
+from napari_cmr.nets import load_model
+from napari_cmr.nets import predict as predict_stack
+
+COLUMNS = ("subject", "image", "frame", "slice", "output")
+
+
+def predict_manifest(
+    manifest: Path,
+    out: Path,
+    *,
+    task: str,
+    model: str | Path | None = None,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
+) -> Path:
+    """Segment every image of a manifest and write ``predictions.csv``.
+
+    Returns
+    -------
+    Path
+        The CSV: one row a manifest row in its order, ``subject,image,frame,slice,output``,
+        ``output`` being the label image's path relative to ``out``. It is written last.
+
+    Raises
+    ------
+    InputError
+        If the manifest, an image it names, or the model is at fault.
+    """
+    rows = read_manifest(manifest)
+    loaded = load_model(model, task=task)
+    records = []
+    for index, row in enumerate(rows):
+        check_cancel(cancel)
+        found = predict_stack(load_image(row), loaded, cancel=cancel)
+        name = _output_name(index, row)
+        _write(found, out / name)
+        records.append(
+            [row.subject, row.columns["image"], row.frame, row.slice, Path(name).as_posix()]
+        )
+        if progress is not None:
+            progress(index + 1, len(rows))
+    table = out / "predictions.csv"
+    with replacing(table) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        writer.writerows(records)
+    return table
+
+
+def evaluate_manifest(
+    manifest: Path,
+    *,
+    task: str,
+    model: str | Path | None = None,
+    split: str = "",
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Measure a model on a manifest's labelled rows; see :func:`evaluate_segmenter`.
+
+    Raises
+    ------
+    InputError
+        If the manifest, an image it names, or the model is at fault, or the split is empty.
+    """
+    rows = [r for r in read_manifest(manifest, need_labels=True) if split in ("", r.split)]
+    if not rows:
+        raise InputError(f"The manifest {manifest.name} has no row of the split '{split}'.")
+    loaded = load_model(model, task=task)
+    done = 0
+
+    def segment(stack: Stack) -> Segmentation:
+        nonlocal done
+        found = predict_stack(stack, loaded)
+        done += 1
+        if progress is not None:
+            progress(done, len(rows))
+        return found
+
+    subjects = evaluate_segmenter(rows, segment)
+    return as_json(task, loaded.title, subjects, summarise(subjects))
+
+
+def _output_name(index: int, row: ManifestRow) -> str:
+    suffix = ".png" if row.image.suffix.lower() in PICTURES else ".nii.gz"
+    safe = re.sub(r"[^A-Za-z0-9_-]+", "_", row.subject)[:60]
+    return f"{index:05d}_{safe}{suffix}"
+
+
+def _write(found: Segmentation, path: Path) -> None:
+    """PNG for a picture's labels, else NIfTI with the axes that the image had."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".png":
+        labels = label_map("cmr").from_cmr(found.labels[0, 0])
+        with replacing(path) as part:
+            Image.fromarray(np.ascontiguousarray(labels)).save(part, format="PNG")
+    else:
+        write_labels(found, path, phase_axis=False)
