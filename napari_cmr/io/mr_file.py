@@ -29,11 +29,12 @@ class Writing:
     frame_of_reference_uid: str
     description: str
     series_number: int
-    seed: int
 
     def uid(self, *of: object) -> str:
         """A valid UID that the same arguments give again."""
-        return str(generate_uid(entropy_srcs=[self.study_uid, *map(str, (self.seed, *of))]))
+        return str(
+            generate_uid(entropy_srcs=[self.study_uid, *map(str, (self.series_number, *of))])
+        )
 
     def time_ms(self, phase: int, z: int) -> float | None:
         """Milliseconds after the R wave, where known."""
@@ -41,9 +42,7 @@ class Writing:
         return None if times is None else float(times[phase, z])
 
 
-def prepare(
-    stack: Stack, description: str, series_number: int, study_uid: str | None, seed: int
-) -> Writing:
+def prepare(stack: Stack, description: str, series_number: int, seed: int) -> Writing:
     """Turn the pixels to 16 bits and choose the identifiers.
 
     Raises
@@ -52,7 +51,7 @@ def prepare(
         If a pixel is not a finite number.
     """
     pixels, slope, intercept = _as_16_bits(stack.pixels)
-    study_uid = study_uid or str(generate_uid(entropy_srcs=["study", stack.subject, str(seed)]))
+    study_uid = str(generate_uid(entropy_srcs=["study", stack.subject, str(seed)]))
     frame_uid = str(generate_uid(entropy_srcs=["frame of reference", study_uid]))
     return Writing(
         stack,
@@ -63,7 +62,6 @@ def prepare(
         frame_uid,
         description,
         series_number,
-        seed,
     )
 
 
@@ -94,7 +92,7 @@ def new_file(writing: Writing, sop_class: str, series: int, sop_uid: str) -> Fil
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SOPClassUID, dataset.SOPInstanceUID = sop_class, sop_uid
     dataset.StudyInstanceUID = writing.study_uid
-    dataset.SeriesInstanceUID = writing.uid("series", writing.series_number, series)
+    dataset.SeriesInstanceUID = writing.uid("series", series)
     dataset.FrameOfReferenceUID = writing.frame_of_reference_uid
     dataset.PositionReferenceIndicator = ""
     dataset.PatientID = stack.subject or "unnamed"

@@ -31,7 +31,6 @@ def write_dicom(
     clock_times: bool = True,
     description: str = "",
     series_number: int = 1,
-    study_uid: str | None = None,
     shuffle_names: bool = False,
     seed: int = 0,
     edit: Edit | None = None,
@@ -60,12 +59,11 @@ def write_dicom(
         Write acquisition and content times (classic files).
     description
         SeriesDescription; left out if empty.
-    study_uid
-        StudyInstanceUID, so that several stacks can share one; otherwise made from the seed.
     shuffle_names
         Number the file names in a random order.
     seed
-        The same seed and stack give the same UIDs and names.
+        Stacks of one subject written with one seed are of one study; give each its own
+        ``series_number``. The same seed gives the same UIDs and names.
     edit
         Called with each file's data set, its phase and slice (of the first frame) before it is
         written: for whatever oddity a test or a conversion needs.
@@ -79,7 +77,7 @@ def write_dicom(
     InputError
         If pixels are not finite or the folder cannot be written to.
     """
-    writing = prepare(stack, description, series_number, study_uid, seed)
+    writing = prepare(stack, description, series_number, seed)
     n_phases, n_slices = stack.shape[:2]
     timing = Timing(trigger_times, temporal_positions, clock_times)
     groups = [[z] for z in range(n_slices)] if one_series_per_slice else [list(range(n_slices))]
