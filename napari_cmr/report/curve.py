@@ -70,7 +70,7 @@ def _curve(
     structure: Structure,
     volumes_ml: tuple[float, ...] | None,
 ) -> FloatArray:
-    """Millilitres where the spacing is known, else percent of the volume at ED; NaN where absent."""
+    """Millilitres where the spacing is known, else percent of the volume at ED; NaN if absent."""
     if volumes_ml is not None:
         return np.array(volumes_ml)
     relative = relative_volumes(segmentation, (structure,))

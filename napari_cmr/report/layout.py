@@ -40,11 +40,11 @@ def heart_box(segmentation: Segmentation, phases: list[int]) -> tuple[slice, sli
     """
     rows, columns = segmentation.labels.shape[2:]
     inside: npt.NDArray[np.bool_] = np.isin(segmentation.labels[phases], _HEART)
-    found = inside.any(axis=(0, 1))
+    found: npt.NDArray[np.bool_] = inside.any(axis=(0, 1))
     if not found.any():
         return slice(0, rows), slice(0, columns)
     steps = segmentation.geometry.pixel_spacing
-    ends = [np.flatnonzero(found.any(axis=axis))[[0, -1]] for axis in (1, 0)]
+    ends = [np.flatnonzero(lines)[[0, -1]] for lines in (found.max(axis=1), found.max(axis=0))]
     side_mm = max(
         (last - first + 1) * step for (first, last), step in zip(ends, steps, strict=True)
     )
