@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -58,26 +58,83 @@ def read_nifti(
     InputError
         If the file cannot be read, has other axes, or holds pixels that are not numbers.
     """
-    array, affine, known, oriented = _read(path)
-    if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
-        raise InputError(f"{path.name} holds pixels that are not numbers (NaN or infinite).")
-    layout = picture_layout(affine) if oriented else Layout(affine=affine)
-    pixels = to_picture(array, layout)
-    geometry = picture_geometry(affine, layout, array.shape, oriented)
+    head = read_nifti_head(path)
+    pixels = to_picture(read_array(path), head.layout)
+    geometry = head.geometry
     if spacing is not None:
-        geometry = _respaced(geometry, spacing)
-    elif not known:
-        geometry = replace(geometry, spacing_known=False)
+        geometry = respaced(geometry, spacing)
+    known = head.geometry.spacing_known
     findings = () if known or spacing is not None else (SPACING_UNKNOWN,)
-    stem = path.name.removesuffix(".gz").removesuffix(".nii")
+    stem = nifti_stem(path)
     return Stack(
         pixels,
         geometry,
         stack_id=stem,
         subject=subject or stem,
         findings=findings,
-        layout=layout,
+        layout=head.layout,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class NiftiHead:
+    """What a NIfTI header says, for the picture that :func:`read_nifti` makes of the file.
+
+    Parameters
+    ----------
+    shape
+        (x, y, slice, phase) of the file.
+    """
+
+    path: Path
+    shape: tuple[int, int, int, int]
+    geometry: Geometry
+    layout: Layout
+
+    @property
+    def picture_shape(self) -> tuple[int, int, int, int]:
+        """(t, z, y, x) of the picture."""
+        x, y, z, t = self.shape
+        return (t, z, x, y) if self.layout.transposed else (t, z, y, x)
+
+
+def read_nifti_head(path: Path) -> NiftiHead:
+    """Read a NIfTI header without its pixels.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, has other axes, or an affine that is no geometry.
+    """
+    image = _open(path)
+    shape = _four_axes(image.shape)
+    affine, known, oriented = _affine(image, path.name)
+    layout = picture_layout(affine) if oriented else Layout(affine=affine)
+    geometry = picture_geometry(affine, layout, shape, oriented)
+    return NiftiHead(path, shape, replace(geometry, spacing_known=known), layout)
+
+
+def read_array(path: Path) -> npt.NDArray[Any]:
+    """``(x, y, slice, phase)`` values of a NIfTI file.
+
+    Raises
+    ------
+    InputError
+        If they are damaged or are not numbers.
+    """
+    image = _open(path)
+    try:
+        array: npt.NDArray[Any] = np.asanyarray(image.dataobj)
+    except Exception as error:  # nibabel raises whatever the broken byte leads to
+        raise InputError(f"{path.name} cannot be read as NIfTI: it is damaged.") from error
+    if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+        raise InputError(f"{path.name} holds pixels that are not numbers (NaN or infinite).")
+    return array.reshape(_four_axes(array.shape))
+
+
+def nifti_stem(path: Path) -> str:
+    """A file's name without ``.nii`` or ``.nii.gz``."""
+    return path.name.removesuffix(".gz").removesuffix(".nii")
 
 
 def read_labels(
@@ -183,31 +240,55 @@ def picture_geometry(
     return Geometry.from_affine(lps, n_slices)
 
 
-def _read(path: Path) -> tuple[npt.NDArray[Any], FloatArray, bool, bool]:
-    """Array (x, y, slice, phase), RAS affine, whether spacing and orientation are known."""
+def _open(path: Path) -> Any:
+    """Open a grey image of two to four axes; its pixels stay on the disk."""
     if not path.is_file():
         raise NothingToReadError(f"There is no file {path}.")
     try:
         image: Any = nib.load(path)
-        array = np.asanyarray(image.dataobj)
-        affine = np.asarray(image.affine, np.float64)
-        zooms = [float(z) for z in image.header.get_zooms()]
-        codes = int(image.header["sform_code"]) + int(image.header["qform_code"])
+        kind, shape = image.get_data_dtype().kind, image.shape
     except Exception as error:  # nibabel raises whatever the broken byte leads to
         raise InputError(f"{path.name} cannot be read as NIfTI: it is damaged.") from error
-    if array.dtype.kind not in "iuf" or not 2 <= array.ndim <= 4 or 0 in array.shape:
+    grey = kind in "iuf" and len(shape) >= 2 and 0 not in shape
+    if not grey or any(n != 1 for n in shape[4:]):
         raise InputError(f"{path.name} is not a grey image of two to four axes.")
-    array = array.reshape(array.shape + (1,) * (4 - array.ndim))
+    return image
+
+
+def _four_axes(shape: Sequence[int]) -> tuple[int, int, int, int]:
+    x, y, z, t = (*(int(n) for n in shape[:4]), 1, 1)[:4]
+    return x, y, z, t
+
+
+def _affine(image: Any, name: str) -> tuple[FloatArray, bool, bool]:
+    """RAS affine, whether spacing is known, and whether orientation is."""
+    try:
+        affine = np.array(image.affine, np.float64)
+        zooms = [abs(float(z)) for z in image.header.get_zooms()[:3]]
+        codes = int(image.header["sform_code"]) + int(image.header["qform_code"])
+    except Exception as error:  # other formats that nibabel reads have other headers
+        raise InputError(f"{name} cannot be read as NIfTI: it is damaged.") from error
+    zooms += [1.0] * (3 - len(zooms))
+    if not affine[:3, :3].any():  # a lost affine; what the header's steps say is all there is
+        affine = np.diag([*(z if np.isfinite(z) and z > 0 else 1.0 for z in zooms), 1.0])
+        codes = 0
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise GeometryError(f"{path.name} has an affine that is not a geometry.")
+        raise GeometryError(f"{name} has an affine that is not a geometry.")
     known = not np.allclose(np.linalg.norm(affine[:3, :3], axis=0), 1.0)
-    known = known and all(z > 0 for z in zooms[:3])
+    known = known and all(z > 0 for z in zooms)
     # A file that was written with spacing alone has a diagonal affine from the origin.
     made_up = np.allclose(affine, np.diag(np.diag(affine))) or codes == 0
-    return array, affine, known, not made_up
+    return affine, known, not made_up
 
 
-def _respaced(geometry: Geometry, spacing: tuple[float, float, float]) -> Geometry:
+def respaced(geometry: Geometry, spacing: tuple[float, float, float]) -> Geometry:
+    """The same slices at a (slice, row, column) spacing in mm that a user gave.
+
+    Raises
+    ------
+    InputError
+        If a step is not positive.
+    """
     if min(spacing) <= 0:
         raise InputError("A spacing is three positive numbers of millimetres: slice, row, column.")
     if not geometry.oriented:

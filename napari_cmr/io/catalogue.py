@@ -1,0 +1,118 @@
+"""What a folder holds: entries that can be loaded, and what was left out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy.typing as npt
+
+from napari_cmr.core import Cancel, Finding, FloatArray, Geometry, Layout, Progress, Sequence, View
+
+
+class PixelSource(Protocol):
+    """Reads the pixels of an entry."""
+
+    def read(self, progress: Progress | None, cancel: Cancel | None) -> npt.NDArray[Any]:
+        """``(t, z, y, x)``, rescaled to the modality's values."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One stack of a catalogue; its pixels are still on the disk.
+
+    Parameters
+    ----------
+    stack_id
+        Name within the catalogue, for example ``sax-1``.
+    view, view_basis
+        What it shows and what that rests on.
+    shape
+        (t, z, y, x).
+    subject
+        Salted hash of the study's UIDs or the file's stem; never identifying text.
+    times_ms
+        ``(t, z)`` after the R wave, or None.
+    rr_ms, rr_basis
+        Length of the cardiac cycle where it can be trusted, and what it comes from.
+    left_alone
+        What it is (localiser, perfusion, flow, ...) where it is named but not worked on.
+    """
+
+    stack_id: str
+    view: View
+    view_basis: str
+    sequence: Sequence
+    shape: tuple[int, int, int, int]
+    geometry: Geometry
+    subject: str
+    n_files: int
+    source: PixelSource
+    findings: tuple[Finding, ...] = ()
+    times_ms: FloatArray | None = None
+    rr_ms: float | None = None
+    rr_basis: str = ""
+    height_cm: float | None = None
+    weight_kg: float | None = None
+    layout: Layout = field(default_factory=Layout)
+    left_alone: str = ""
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float] | None:
+        """(slice, row, column) step in mm, None where the source gives none."""
+        return self.geometry.spacing if self.geometry.spacing_known else None
+
+    @property
+    def phase_ms(self) -> tuple[float, ...] | None:
+        """Times of the middle slice; other slices may differ."""
+        if self.times_ms is None:
+            return None
+        return tuple(float(v) for v in self.times_ms[:, self.shape[1] // 2])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        spacing, phases = self.spacing_mm, self.phase_ms
+        return {
+            "id": self.stack_id,
+            "view": self.view.value,
+            "view_basis": self.view_basis,
+            "sequence": self.sequence.value,
+            "shape": list(self.shape),
+            "spacing_mm": None if spacing is None else [round(v, 4) for v in spacing],
+            "phase_ms": None if phases is None else [round(v, 3) for v in phases],
+            "files": self.n_files,
+            "findings": [
+                {"code": f.code, "message": f.message, "action": f.action} for f in self.findings
+            ],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Catalogue:
+    """The stacks found at a path, and the files left out, counted by reason."""
+
+    path: Path
+    entries: tuple[Entry, ...]
+    skipped: dict[str, int]
+    findings: tuple[Finding, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The contract of ``scan --json``."""
+        return {
+            "stacks": [entry.as_dict() for entry in self.entries],
+            "skipped": dict(self.skipped),
+        }
+
+
+def subject_hash(*uids: str, salt: str = "napari-cmr") -> str:
+    """A short name for a study that does not show its UIDs."""
+    text = "\n".join((salt, *sorted(uids)))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def numbered(names: list[str]) -> list[str]:
+    """``["sax", "2ch", "sax"]`` to ``["sax-1", "2ch-1", "sax-2"]``."""
+    return [f"{name}-{names[: i + 1].count(name)}" for i, name in enumerate(names)]

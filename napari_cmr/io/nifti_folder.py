@@ -1,0 +1,216 @@
+"""From NIfTI files to entries: labels left out, one-slice files joined by their affines."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from napari_cmr.core import (
+    Cancel,
+    Finding,
+    FloatArray,
+    Geometry,
+    InputError,
+    Layout,
+    Sequence,
+    View,
+    check_cancel,
+)
+from napari_cmr.io.acdc import acdc_entry, read_info
+from napari_cmr.io.anatomy import TOWARDS_APEX
+from napari_cmr.io.catalogue import Entry
+from napari_cmr.io.header import Kind
+from napari_cmr.io.label_files import is_label_file
+from napari_cmr.io.naming import kind_of, view_hint
+from napari_cmr.io.nifti import SPACING_UNKNOWN, NiftiHead, nifti_stem, read_nifti_head
+from napari_cmr.io.nifti_pixels import NiftiSlices
+from napari_cmr.io.views import Plane, guess_views
+
+_KIND_SEQUENCES = {Kind.LGE: Sequence.LGE, Kind.T1: Sequence.T1, Kind.T2: Sequence.T2}
+_SAME_DIRECTION = 1e-2
+_TIMES_UNKNOWN = Finding(
+    "phase-times-unknown",
+    "NIfTI files of a cine do not say when in the cycle their phases are.",
+    "Phases are in the file's order, times are left open.",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class _Join:
+    """Files that make one stack, in the order of its slices."""
+
+    heads: tuple[NiftiHead, ...]
+    geometry: Geometry
+    layout: Layout
+    kind: Kind
+    hint: View | None
+
+
+def is_nifti(path: Path) -> bool:
+    """Whether a file's name says that it is NIfTI."""
+    return path.name.lower().endswith((".nii", ".nii.gz"))
+
+
+def nifti_entries(files: list[Path], cancel: Cancel | None) -> tuple[list[Entry], Counter[str]]:
+    """Entries of NIfTI files, folder by folder, and the files left out by reason."""
+    by_folder: dict[Path, list[Path]] = defaultdict(list)
+    for path in files:
+        by_folder[path.parent].append(path)
+    entries: list[Entry] = []
+    skipped: Counter[str] = Counter()
+    for folder, members in sorted(by_folder.items()):
+        check_cancel(cancel)
+        found, left_out = _folder_entries(folder, members)
+        entries += found
+        skipped += left_out
+    return entries, skipped
+
+
+def _folder_entries(folder: Path, files: list[Path]) -> tuple[list[Entry], Counter[str]]:
+    skipped: Counter[str] = Counter()
+    alone = len(files) == 1  # a file given by itself is what it is taken for
+    images = [f for f in files if alone or not is_label_file(f)]
+    if len(images) < len(files):
+        skipped["label file"] = len(files) - len(images)
+    entries: list[Entry] = []
+    info = read_info(folder / "Info.cfg")
+    if info is not None:
+        entry, images, n_frames = acdc_entry(info, images)
+        entries += [entry] if entry else []
+        if n_frames:
+            skipped["frame of a cine that is here whole"] = n_frames
+    heads = []
+    for path in images:
+        try:
+            heads.append(read_nifti_head(path))
+        except InputError:
+            skipped["damaged" if path.stat().st_size else "empty file"] += 1
+    entries += _entries(folder, heads)
+    return entries, skipped
+
+
+def _entries(folder: Path, heads: list[NiftiHead]) -> list[Entry]:
+    joins = _join(heads)
+    planes = [Plane(j.geometry, j.heads[0].picture_shape[2:], _sequence(j), j.hint) for j in joins]
+    worked = [i for i, j in enumerate(joins) if not _left_alone(j)]
+    views = dict(zip(worked, guess_views([planes[i] for i in worked]), strict=True))
+    return [
+        _entry(folder, join, planes[i].sequence, *views.get(i, (View.UNKNOWN, "left alone")))
+        for i, join in enumerate(joins)
+    ]
+
+
+def _join(heads: list[NiftiHead]) -> list[_Join]:
+    """Put one-slice files of one size, spacing and direction together."""
+    groups: list[list[NiftiHead]] = []
+    for head in heads:
+        home = next((g for g in groups if _same_plane(g[0], head)), None)
+        if home is None:
+            groups.append([head])
+        else:
+            home.append(head)
+    joins = [join for group in groups for join in _ordered(group)]
+    return sorted(joins, key=lambda j: (-len(j.heads), -j.geometry.n_slices, str(j.heads[0].path)))
+
+
+def _same_plane(a: NiftiHead, b: NiftiHead) -> bool:
+    if a.shape != b.shape or a.shape[2] != 1:
+        return False
+    if not (a.geometry.oriented and b.geometry.oriented):
+        return False
+    spacing = np.allclose(a.geometry.spacing, b.geometry.spacing, atol=1e-3)
+    turned = float(np.max(np.abs(a.geometry.axes - b.geometry.axes)))
+    kinds = _words(a.path)[0] is _words(b.path)[0]
+    return bool(spacing and turned <= _SAME_DIRECTION and kinds)
+
+
+def _ordered(group: list[NiftiHead]) -> list[_Join]:
+    """Slices from base to apex; files at one position stay apart."""
+    first = group[0]
+    if len(group) == 1:
+        return [_Join((first,), first.geometry, first.layout, *_words(first.path))]
+    normal = first.geometry.normal
+    normal = normal if normal @ TOWARDS_APEX >= 0 else -normal
+    group = sorted(group, key=lambda h: (float(h.geometry.origins[0] @ normal), str(h.path)))
+    places = np.array([float(h.geometry.origins[0] @ normal) for h in group])
+    if np.min(np.diff(places)) < 0.1 * float(np.median(np.diff(places))):
+        return [join for head in group for join in _ordered([head])]
+    geometry = replace(
+        first.geometry,
+        origins=np.concatenate([h.geometry.origins for h in group]),
+        axes=np.concatenate([h.geometry.axes for h in group]),
+    )
+    layout = replace(first.layout, affine=_joined_affine(group))
+    words = [_words(h.path) for h in group]
+    hints = {hint for _, hint in words}
+    hint = hints.pop() if len(hints) == 1 else None
+    return [_Join(tuple(group), geometry, layout, words[0][0], hint)]
+
+
+def _joined_affine(group: list[NiftiHead]) -> FloatArray:
+    """RAS affine of (x, y, slice) of the joined files; even steps are assumed."""
+    first, last = group[0].layout.affine, group[-1].layout.affine
+    assert first is not None
+    assert last is not None
+    affine = first.copy()
+    affine[:3, 2] = (last[:3, 3] - first[:3, 3]) / (len(group) - 1)
+    return affine
+
+
+def _words(path: Path) -> tuple[Kind, View | None]:
+    """Kind and view that the sidecar's or the file's own words name."""
+    stem = nifti_stem(path)
+    try:
+        sidecar = json.loads((path.parent / f"{stem}.json").read_text(encoding="utf-8"))
+        description = str(sidecar.get("SeriesDescription", ""))
+        image_type = [str(v) for v in sidecar.get("ImageType", ())]
+    except (OSError, ValueError, AttributeError, TypeError):
+        description, image_type = "", []
+    kind = kind_of(image_type, description)
+    return kind, view_hint(description) or view_hint(stem)
+
+
+def _left_alone(join: _Join) -> str:
+    named = join.kind is not Kind.PLAIN and join.kind not in _KIND_SEQUENCES
+    return join.kind.value if named else ""
+
+
+def _sequence(join: _Join) -> Sequence:
+    if join.kind in _KIND_SEQUENCES:
+        return _KIND_SEQUENCES[join.kind]
+    n_phases = join.heads[0].shape[3]
+    return Sequence.CINE if n_phases > 1 and join.kind is Kind.PLAIN else Sequence.OTHER
+
+
+def _entry(folder: Path, join: _Join, sequence: Sequence, view: View, basis: str) -> Entry:
+    t, _, y, x = join.heads[0].picture_shape
+    findings = []
+    if t > 1:
+        findings.append(_TIMES_UNKNOWN)
+    if not join.geometry.spacing_known:
+        findings.append(SPACING_UNKNOWN)
+    left_alone = _left_alone(join)
+    if left_alone:
+        findings.append(
+            Finding("left-alone", f"This is no cine, LGE or map: {left_alone}.", "Left alone.")
+        )
+    files = tuple(h.path for h in join.heads)
+    stem = nifti_stem(files[0]) if len(files) == 1 else folder.name
+    return Entry(
+        stack_id="",
+        view=view,
+        view_basis=basis,
+        sequence=sequence,
+        shape=(t, join.geometry.n_slices, y, x),
+        geometry=join.geometry,
+        subject=stem,
+        n_files=len(files),
+        source=NiftiSlices(files, join.layout),
+        findings=tuple(findings),
+        layout=join.layout,
+        left_alone=left_alone,
+    )

@@ -1,0 +1,114 @@
+"""What a folder holds, from headers alone."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+from napari_cmr.core import Cancel, NothingToReadError, Progress, check_cancel
+from napari_cmr.io.catalogue import Catalogue, Entry
+from napari_cmr.io.dicom_headers import read_headers
+from napari_cmr.io.dicom_study import dicom_entries, named
+from napari_cmr.io.header import Header
+from napari_cmr.io.nifti_folder import is_nifti, nifti_entries
+from napari_cmr.io.pixel_extent import Head, SkipError, read_head
+
+_READERS = 8
+_BATCH = 16  # files a thread reads before it hands them on
+
+
+def scan(
+    path: str | Path, *, progress: Progress | None = None, cancel: Cancel | None = None
+) -> Catalogue:
+    """List the stacks at a path, reading headers only.
+
+    Parameters
+    ----------
+    path
+        A folder, searched with all that is in it, or one file.
+
+    Raises
+    ------
+    NothingToReadError
+        If there is nothing at the path, or nothing in it can be read.
+    CancelledError
+        If ``cancel`` said so.
+    """
+    path = Path(path)
+    files = _files(path)
+    skipped: Counter[str] = Counter()
+    niftis = [f for f in files if is_nifti(f)]
+    others = [f for f in files if not is_nifti(f)]
+    headers: list[Header] = []
+    # Threads wait on the disk, parsing holds the interpreter's lock and stays here.
+    for done, head in enumerate(_heads(others), start=1):
+        check_cancel(cancel)
+        try:
+            headers += read_headers(head) if head else []
+        except SkipError as reason:
+            skipped[str(reason)] += 1
+        skipped["not readable"] += head is None
+        if progress is not None:
+            progress(done, len(files))
+    entries, findings, left_out = dicom_entries(headers)
+    from_nifti, nifti_skipped = nifti_entries(niftis, cancel)
+    skipped += left_out + nifti_skipped
+    if progress is not None:
+        progress(len(files), len(files))
+    every = [*entries, *from_nifti]
+    if not every:
+        raise NothingToReadError(_nothing(path, skipped))
+    return Catalogue(path, _with_ids(every), dict(sorted((+skipped).items())), tuple(findings))
+
+
+def _with_ids(entries: list[Entry]) -> tuple[Entry, ...]:
+    return tuple(replace(e, stack_id=name) for e, name in zip(entries, named(entries), strict=True))
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise NothingToReadError(f"There is no file or folder {path}.")
+    files = [
+        Path(folder, name)
+        for folder, _, names in os.walk(path)
+        for name in names
+        if not name.startswith(".")
+    ]
+    files = sorted(f for f in files if f.is_file())
+    if not files:
+        raise NothingToReadError(f"The folder {path} is empty; choose one with DICOM or NIfTI.")
+    return files
+
+
+def _heads(files: list[Path]) -> Iterator[Head | None]:
+    """The first bytes of each file, a few files ahead of their use; None if not readable."""
+    batches = iter([files[i : i + _BATCH] for i in range(0, len(files), _BATCH)])
+    with ThreadPoolExecutor(_READERS) as pool:
+        waiting = deque(pool.submit(_batch, b) for b in islice(batches, _READERS))
+        while waiting:
+            heads = waiting.popleft().result()
+            waiting.extend(pool.submit(_batch, b) for b in islice(batches, 1))
+            yield from heads
+
+
+def _batch(files: list[Path]) -> list[Head | None]:
+    return [_head(f) for f in files]
+
+
+def _head(path: Path) -> Head | None:
+    try:
+        return read_head(path)
+    except OSError:
+        return None
+
+
+def _nothing(path: Path, skipped: Counter[str]) -> str:
+    reasons = ", ".join(f"{n} {reason}" for reason, n in sorted((+skipped).items()))
+    return f"Nothing in {path} can be read as a study ({reasons}); choose another folder."
