@@ -40,7 +40,7 @@ def heart_box(segmentation: Segmentation, phases: list[int]) -> tuple[slice, sli
     """
     rows, columns = segmentation.labels.shape[2:]
     inside: npt.NDArray[np.bool_] = np.isin(segmentation.labels[phases], _HEART)
-    found: npt.NDArray[np.bool_] = inside.any(axis=(0, 1))
+    found = np.asarray(inside.any(axis=(0, 1)))
     if not found.any():
         return slice(0, rows), slice(0, columns)
     steps = segmentation.geometry.pixel_spacing

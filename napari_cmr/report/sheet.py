@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ _GAP_INCHES = 0.03
 _WIDTH_INCHES = 5 * _PANEL_INCHES
 _HEADER_INCHES = 1.05
 _BLOCK_INCHES = 0.3  # above the rows of each phase
-_FOOTER_INCHES = 0.55
+_LINE_INCHES = 0.2
+_FOOTER_CHARACTERS = 165
 _DPI = 150
 _LINE = 0.9
 _STRUCTURES = (
@@ -109,13 +111,23 @@ class _Sheet:
     @property
     def size(self) -> tuple[float, float]:
         """Width and height in inches; narrow stacks still leave room for the numbers."""
-        text = (_HEADER_INCHES + len(self.phases) * _BLOCK_INCHES + _FOOTER_INCHES) * self.zoom
+        footer = (len(self.footer) + 1) * _LINE_INCHES + 0.15
+        text = (_HEADER_INCHES + len(self.phases) * _BLOCK_INCHES + footer) * self.zoom
         return self._width, text + len(self.phases) * self.n_rows * self.panel[0]
 
     @property
     def zoom(self) -> float:
         """How much larger than on the smallest sheet the text is."""
         return self._width / _WIDTH_INCHES
+
+    @property
+    def footer(self) -> list[str]:
+        """How the numbers were made, in lines that fit."""
+        m = self.measures
+        made = self.segmentation.model or "given labels"
+        method = f"Contours: {made}. ED and ES: {m.phases_set_by}. "
+        method += f"{m.papillary_convention.capitalize()}. Phases and slices count from 0."
+        return textwrap.wrap(" ".join((method, *m.notes)), _FOOTER_CHARACTERS)
 
     @property
     def _width(self) -> float:
@@ -176,23 +188,22 @@ def _draw_panel(axes: Any, sheet: _Sheet, phase: int, z: int, *, first: bool) ->
             axes.plot(line[:, 1], line[:, 0], color=colour, linewidth=_LINE)
     axes.set_xlim(columns.start - 0.5, columns.stop - 0.5)
     axes.set_ylim(rows.stop - 0.5, rows.start - 0.5)
-    _write_in(axes, 0.03, 0.97, _slice_title(sheet, z), va="top", ha="left")
+    _write_in(axes, sheet, (0.03, 0.97), _slice_title(sheet, z), va="top", ha="left")
     letters = side_letters(sheet.stack.geometry, z) if first else None
     if letters:
-        _write_in(axes, 0.03, 0.5, letters[0], va="center", ha="left")
-        _write_in(axes, 0.62, 0.97, letters[1], va="top", ha="center")
+        _write_in(axes, sheet, (0.03, 0.5), letters[0], va="center", ha="left")
+        _write_in(axes, sheet, (0.7, 0.97), letters[1], va="top", ha="center")
 
 
-def _write_in(axes: Any, x: float, y: float, text: str, **how: str) -> None:
+def _write_in(axes: Any, sheet: _Sheet, at: tuple[float, float], text: str, **how: str) -> None:
     from matplotlib.patheffects import withStroke
 
     axes.text(
-        x,
-        y,
+        *at,
         text,
         transform=axes.transAxes,
         color=style.TEXT,
-        fontsize=8.5,
+        fontsize=8.5 * sheet.zoom,
         path_effects=[withStroke(linewidth=1.5, foreground="black")],
         **how,
     )
@@ -244,11 +255,8 @@ def _write_header(figure: Any, sheet: _Sheet) -> None:
 
 
 def _write_footer(figure: Any, sheet: _Sheet) -> None:
-    m = sheet.measures
-    made = sheet.segmentation.model or "given labels"
-    method = (
-        f"Contours: {made}. ED and ES: {m.phases_set_by}. {m.papillary_convention.capitalize()}. "
-    )
-    method += "Phases and slices count from 0."
-    _write(figure, sheet, " ".join((method, *m.notes)), 0.38 * sheet.zoom, 9, style.QUIET)
+    lines = sheet.footer
+    for i, line in enumerate(lines):
+        up = 0.17 + (len(lines) - i) * _LINE_INCHES
+        _write(figure, sheet, line, up * sheet.zoom, 9, style.QUIET)
     _write(figure, sheet, style.RESEARCH_USE, 0.15 * sheet.zoom, 9)
