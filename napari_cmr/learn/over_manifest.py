@@ -20,8 +20,8 @@ from napari_cmr.core import (
     label_map,
     replacing,
 )
-from napari_cmr.io import write_labels
 from napari_cmr.io.manifest import PICTURES, ManifestRow, load_image, read_manifest
+from napari_cmr.io.nifti import write_labels
 from napari_cmr.learn.evaluate import as_json, evaluate_segmenter, summarise
 from napari_cmr.nets import load_model
 from napari_cmr.nets import predict as predict_stack
