@@ -89,7 +89,7 @@ def _records(head: Head, dataset: Any, data: bytes, at: int) -> list[Header]:
         raise SkipError("colour picture")
     places = _places(head, values, data, at, syntax)
     common = _common(values)
-    if places[0].missing_bytes:
+    if is_short(places[0]):
         common["irregular"] += ("short-pixels",)
     # Some classic files carry an empty remnant of the enhanced groups beside their own tags.
     if "PerFrameFunctionalGroupsSequence" in values and "ImagePositionPatient" not in values:
@@ -194,7 +194,6 @@ def _places(head: Head, values: Values, data: bytes, at: int, syntax: str) -> li
         "n_frames": n_frames,
         "offset": offset,
         "length": length,
-        "missing_bytes": max(expected - length, 0) if syntax in NATIVE else 0,
         "syntax": syntax,
         "keyword": keyword,
         "rows": rows,
@@ -207,6 +206,15 @@ def _places(head: Head, values: Values, data: bytes, at: int, syntax: str) -> li
         "intercept": values.number("RescaleIntercept") or 0.0,
     }
     return [PixelPlace(frame=frame, **form) for frame in range(n_frames)]  # type: ignore[arg-type]
+
+
+def is_short(place: PixelPlace) -> bool:
+    """Whether an uncompressed element is shorter than its image; the last rows are then zero."""
+    return place.syntax in NATIVE and place.length < _native_length(place)
+
+
+def _native_length(place: PixelPlace) -> int:
+    return place.rows * place.columns * place.bits_allocated // 8 * place.n_frames
 
 
 def _pixel_keyword(data: bytes, at: int) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from napari_cmr.io.header import PixelPlace
 from napari_cmr.io.pixel_extent import BIG_ENDIAN
 
 _READERS = 4
-_AHEAD = 8  # files read before they are decoded; bounds the memory beside the output
+_CHUNK = 8  # frames that a thread reads before it hands them on
 
 
 @dataclass(frozen=True)
@@ -43,54 +45,81 @@ class DicomFrames:
         shape = (len(self.places), len(self.places[0]), first.rows, first.columns)
         output = np.empty(shape, smallest_dtype([p for _, _, p in flat]))
         flat.sort(key=lambda item: (str(item[2].path), item[2].frame))
-        by_file = [list(g) for _, g in groupby(flat, key=lambda item: item[2].path)]
         done = 0
         # Threads wait on the disk; decoding holds the interpreter's lock and stays here.
-        for frames, data in _read_ahead(by_file):
+        for chunk, data in _read_ahead(_chunks(flat)):
             check_cancel(cancel)
-            for t, z, place in frames:
-                output[t, z] = rescaled(decode(place, data), place)
-            done += len(frames)
+            for (t, z, place), stored in zip(chunk, data, strict=True):
+                output[t, z] = rescaled(decode(place, stored), place)
+            done += len(chunk)
             if progress is not None:
                 progress(done, len(flat))
         return output
 
 
-_Frames = list[tuple[int, int, PixelPlace]]
+_Chunk = list[tuple[int, int, PixelPlace]]
 
 
-def _read_ahead(by_file: list[_Frames]) -> Iterator[tuple[_Frames, bytes]]:
-    files = iter(by_file)
+def _chunks(flat: _Chunk) -> Iterator[_Chunk]:
+    """A few frames at a time, few enough to be small beside the output."""
+    frames = iter(flat)
+    while chunk := list(islice(frames, _CHUNK)):
+        yield chunk
+
+
+def _read_ahead(chunks: Iterator[_Chunk]) -> Iterator[tuple[_Chunk, list[bytes]]]:
     with ThreadPoolExecutor(_READERS) as pool:
-        waiting = [(f, pool.submit(_bytes, f[0][2])) for f in islice(files, _AHEAD)]
+        waiting = deque((c, pool.submit(_bytes_of, c)) for c in islice(chunks, _READERS))
         while waiting:
-            frames, future = waiting.pop(0)
+            chunk, future = waiting.popleft()
             data = future.result()
-            following = next(files, None)
-            if following is not None:
-                waiting.append((following, pool.submit(_bytes, following[0][2])))
-            yield frames, data
+            waiting.extend((c, pool.submit(_bytes_of, c)) for c in islice(chunks, 1))
+            yield chunk, data
 
 
-def _bytes(place: PixelPlace) -> bytes:
-    """The value of the pixel element."""
+def _bytes_of(chunk: _Chunk) -> list[bytes]:
+    """What :func:`decode` needs of each frame; frames of one compressed file share it."""
+    shared: dict[Path, bytes] = {}
+    data = []
+    for _, _, place in chunk:
+        if place.syntax in NATIVE:
+            data.append(pixel_bytes(place))
+            continue
+        if place.path not in shared:
+            shared[place.path] = pixel_bytes(place)
+        data.append(shared[place.path])
+    return data
+
+
+def pixel_bytes(place: PixelPlace) -> bytes:
+    """Stored bytes of an uncompressed frame, else the whole value of the pixel element.
+
+    Raises
+    ------
+    InputError
+        If the file vanished or changed since it was scanned.
+    """
     try:
         if place.offset is None:
             return bytes(pydicom.dcmread(place.path)[place.keyword].value)
+        offset, length, missing = place.offset, place.length, 0
+        if place.syntax in NATIVE:
+            frame = place.rows * place.columns * place.bits_allocated // 8
+            offset += frame * place.frame
+            length = min(frame, max(place.length - frame * place.frame, 0))
+            missing = frame - length
         with place.path.open("rb") as file:
-            file.seek(place.offset)
-            data = file.read(place.length)
-    except OSError as error:
-        raise InputError(f"{place.path.name} can no longer be read; scan the folder again.") from (
-            error
-        )
-    if len(data) < place.length:
-        raise InputError(f"{place.path.name} has been cut short; scan the folder again.")
-    return data + bytes(place.missing_bytes)
+            file.seek(offset)
+            data = file.read(length)
+    except (OSError, KeyError) as error:
+        raise InputError(f"{place.path.name} can no longer be read; scan it again.") from error
+    if len(data) < length:
+        raise InputError(f"{place.path.name} has been cut short; scan it again.")
+    return data + bytes(missing)
 
 
 def decode(place: PixelPlace, data: bytes) -> npt.NDArray[Any]:
-    """``(y, x)`` stored values of one frame.
+    """``(y, x)`` stored values of one frame, from what :func:`pixel_bytes` read.
 
     Raises
     ------
@@ -129,7 +158,8 @@ def _native(place: PixelPlace, data: bytes) -> npt.NDArray[Any]:
     order = ">" if place.syntax == BIG_ENDIAN else "<"
     dtype = np.dtype(f"{order}{place.kind}{place.bits_allocated // 8}")
     n = place.rows * place.columns
-    array = np.frombuffer(data, dtype, n, place.frame * n * dtype.itemsize)
+    start = place.frame * n * dtype.itemsize if place.syntax == DEFLATED else 0
+    array = np.frombuffer(data, dtype, n, start)
     array = array.reshape(place.rows, place.columns)
     unused = place.bits_allocated - place.bits_stored
     if place.kind == "f" or unused <= 0:

@@ -35,8 +35,6 @@ class PixelPlace:
     offset, length
         Bytes of the pixel data element's value in the file; offset None where the file must be
         parsed again (deflated).
-    missing_bytes
-        By how much the element is shorter than its image; the last rows are then zero.
     kind
         ``i`` signed, ``u`` unsigned, ``f`` floating.
     inverted
@@ -48,7 +46,6 @@ class PixelPlace:
     n_frames: int
     offset: int | None
     length: int
-    missing_bytes: int
     syntax: str
     keyword: str
     rows: int
