@@ -1,0 +1,65 @@
+import itertools
+
+import pytest
+import torch
+
+from napari_cmr.learn.losses import partial_segmentation_loss
+
+
+def slow_reference(logits, target, labelled):
+    """The same sum, pixel by pixel."""
+    n, c, h, w = logits.shape
+    entropy, overlap, total = 0.0, [0.0] * c, [0.0] * c
+    for i in range(n):
+        named = [k for k in range(1, c) if labelled[i, k]]
+        for y, x in itertools.product(range(h), range(w)):
+            p = torch.softmax(logits[i, :, y, x], 0)
+            p = {0: sum(float(p[k]) for k in range(c) if k not in named)} | {
+                k: float(p[k]) for k in named
+            }
+            t = int(target[i, y, x])
+            entropy -= float(torch.log(torch.tensor(p[t])))
+            for k in named:
+                overlap[k] += p[k] * (t == k)
+                total[k] += p[k] + (t == k)
+    used = [k for k in range(1, c) if labelled[:, k].any()]
+    dice = sum((2 * overlap[k] + 1) / (total[k] + 1) for k in used) / len(used)
+    return entropy / (n * h * w) + 1 - dice
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "labelled", [[[0, 1, 1, 1], [0, 1, 1, 1]], [[0, 1, 1, 1], [0, 1, 0, 0]], [[0, 1, 0, 0]] * 2]
+)
+def test_the_loss_equals_a_slow_reference(seed, labelled):
+    torch.manual_seed(seed)
+    labelled = torch.tensor(labelled, dtype=torch.bool)
+    logits = torch.randn(2, 4, 3, 5)
+    target = torch.randint(0, 4, (2, 3, 5))
+    for i in range(2):
+        for k in range(4):
+            if not labelled[i, k]:
+                target[i][target[i] == k] = 0
+    got = partial_segmentation_loss(logits, target, labelled)
+    assert float(got) == pytest.approx(slow_reference(logits, target, labelled), rel=1e-4)
+
+
+def test_what_was_not_labelled_may_be_called_anything():
+    """Moving probability between background and an unnamed structure costs nothing."""
+    labelled = torch.tensor([[False, True, False, False]])
+    target = torch.zeros(1, 4, 4, dtype=torch.long)
+    sure = torch.zeros(1, 4, 4, 4)
+    sure[:, 0] = 9.0
+    other = torch.zeros(1, 4, 4, 4)
+    other[:, 3] = 9.0
+    a = partial_segmentation_loss(sure, target, labelled)
+    b = partial_segmentation_loss(other, target, labelled)
+    assert float(a) == pytest.approx(float(b), abs=1e-5)
+
+
+def test_a_right_answer_costs_nothing_and_a_wrong_one_does():
+    target = torch.tensor([[[0, 1], [2, 3]]])
+    labelled = torch.ones(1, 4, dtype=torch.bool)
+    right = torch.nn.functional.one_hot(target, 4).permute(0, 3, 1, 2) * 50.0
+    assert float(partial_segmentation_loss(right, target, labelled)) < 1e-3
+    assert float(partial_segmentation_loss(-right, target, labelled)) > 1

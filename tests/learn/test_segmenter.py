@@ -1,0 +1,169 @@
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from napari_cmr.learn.augment import AugmentConfig, make_view
+from napari_cmr.learn.examples import EvenSampler, LabelledFrame
+from napari_cmr.learn.segmenter import StageConfig, draw_batch, train_stage
+from napari_cmr.nets import InputGrid
+
+NO_CHANGE = AugmentConfig(
+    flip=0, any_rotation=0, rotation_deg=0, zoom=(1, 1), stretch=0, shift_mm=0, elastic=0,
+    gamma=0, tone=0, bias=0, noise=0, blur=0, coarse=0, sharpen=0, local_contrast=0,
+)  # fmt: skip
+
+
+def frame_of(subject, structures=(1, 2, 3), slices=3):
+    """A ring on a slope: LV in the middle, wall around, RV beside it."""
+    rows, columns = np.mgrid[:64, :64]
+    distance = np.hypot(rows - 30, columns - 34)
+    labels = np.where(distance < 8, 1, np.where(distance < 12, 2, 0))
+    labels[(np.hypot(rows - 30, columns - 14) < 8) & (labels == 0)] = 3
+    labels = np.where(np.isin(labels, structures), labels, 0).astype(np.uint8)
+    image = (labels == 1) * 100 + (labels == 3) * 90 + rows
+    return LabelledFrame(
+        subject,
+        torch.from_numpy(np.repeat(image[None], slices, 0).astype(np.float32)),
+        torch.from_numpy(np.repeat(labels[None], slices, 0)),
+        (1.5, 1.5),
+        structures,
+        (46.0, 46.0),
+    )
+
+
+def tiny(steps, **changes):
+    return StageConfig(
+        channels=(4, 8),
+        grid=InputGrid(spacing_mm=3.0, size=32),
+        steps=steps,
+        augment=changes.pop("augment", AugmentConfig()),
+        batch=4,
+        warm_up=2,
+        **changes,
+    )
+
+
+def test_without_changes_a_view_is_the_picture_itself():
+    frame = frame_of("a")
+    rng = np.random.default_rng(0)
+    image, target = make_view(
+        frame.images[0], frame.labels[0], (1.5, 1.5), (48.0, 48.0), 64, 1.5, 4, NO_CHANGE, rng
+    )
+    assert torch.equal(target, frame.labels[0].long())
+    correlation = np.corrcoef(image.flatten(), frame.images[0].flatten())[0, 1]
+    assert correlation > 0.999
+
+
+def test_flipping_turns_picture_and_label_alike():
+    frame = frame_of("a")
+    flipped = NO_CHANGE.model_copy(update={"flip": 1.0})
+    _, target = make_view(
+        frame.images[0], frame.labels[0], (1.5, 1.5), (48.0, 48.0), 64, 1.5, 4, flipped,
+        np.random.default_rng(0),
+    )  # fmt: skip
+    assert torch.equal(target, frame.labels[0].flip(0, 1).long())
+
+
+def test_zoom_makes_the_heart_as_much_larger_as_it_says():
+    frame = frame_of("a")
+    areas = []
+    for zoom in (1.0, 1.3):
+        config = NO_CHANGE.model_copy(update={"zoom": (zoom, zoom)})
+        _, target = make_view(
+            frame.images[0], frame.labels[0], (1.5, 1.5), frame.centre_mm, 96, 1.0, 4, config,
+            np.random.default_rng(0),
+        )  # fmt: skip
+        areas.append(int((target == 1).sum()))
+    assert areas[1] / areas[0] == pytest.approx(1.3**2, rel=0.05)
+
+
+def test_subjects_are_drawn_evenly_however_many_slices_they_have():
+    sampler = EvenSampler([(1.0, [frame_of("few", slices=1), frame_of("many", slices=30)])])
+    rng = np.random.default_rng(0)
+    few = sum(sampler.draw(rng)[0].subject == "few" for _ in range(2000))
+    assert few == pytest.approx(1000, abs=120)
+
+
+def test_sets_are_drawn_by_their_weights():
+    sampler = EvenSampler([(3.0, [frame_of("a")]), (1.0, [frame_of("b")])])
+    rng = np.random.default_rng(0)
+    a = sum(sampler.draw(rng)[0].subject == "a" for _ in range(2000))
+    assert a == pytest.approx(1500, abs=100)
+
+
+def test_a_batch_says_which_structures_each_picture_names():
+    sampler = EvenSampler([(1.0, [frame_of("a", structures=(1,))])])
+    _, targets, labelled = draw_batch(sampler, tiny(1), seed=0, step=0)
+    assert labelled.tolist() == [[False, True, False, False]] * 4
+    assert set(targets.unique().tolist()) <= {0, 1}
+
+
+def test_training_lowers_the_loss_and_learns_the_ring(tmp_path):
+    sets = [(1.0, [frame_of("a"), frame_of("b")])]
+    config = tiny(60, augment=NO_CHANGE, average=0.9)
+    trained = train_stage("segmenter", config, sets, tmp_path, seed=0, say=lambda _: None)
+    images, targets, _ = draw_batch(EvenSampler(sets), config, 1, 0)
+    with torch.no_grad():
+        found = trained.network(images).argmax(1)
+    right = ((found == 1) & (targets == 1)).sum() * 2 / ((found == 1).sum() + (targets == 1).sum())
+    assert float(right) > 0.8
+
+
+def test_a_resumed_run_takes_the_steps_that_an_unbroken_run_takes(tmp_path):
+    sets = [(1.0, [frame_of("a"), frame_of("b", structures=(1,))])]
+    whole = train_stage("n", tiny(6), sets, tmp_path / "whole", seed=3, say=lambda _: None)
+
+    class Stop:
+        """Validation that interrupts the run after it has been checkpointed."""
+
+        def __call__(self, *_):
+            raise KeyboardInterrupt
+
+    (tmp_path / "broken").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        train_stage(
+            "n", tiny(6), sets, tmp_path / "broken", seed=3, say=lambda _: None,
+            checkpoint_every_s=0.0, validate=Stop(), validate_every=4,
+        )  # fmt: skip
+    resumed = train_stage("n", tiny(6), sets, tmp_path / "broken", seed=3, say=lambda _: None)
+    for key, value in whole.network.state_dict().items():
+        assert torch.equal(value, resumed.network.state_dict()[key]), key
+
+
+def test_two_runs_of_one_seed_are_equal_to_the_bit(tmp_path):
+    sets = [(1.0, [frame_of("a")])]
+    runs = [
+        train_stage("n", tiny(4), sets, tmp_path / str(i), seed=1, say=lambda _: None)
+        for i in range(2)
+    ]
+    for key, value in runs[0].network.state_dict().items():
+        assert torch.equal(value, runs[1].network.state_dict()[key])
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from tests.learn.test_segmenter import frame_of, tiny
+from napari_cmr.learn.segmenter import train_stage
+train_stage("n", tiny(100000), [(1.0, [frame_of("a")])], Path(sys.argv[1]), seed=0,
+            checkpoint_every_s=0.0, say=lambda line: print(line, flush=True))
+"""
+
+
+def test_a_run_killed_at_any_moment_goes_on_from_a_whole_checkpoint(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()  # fifty steps were taken
+    os.kill(process.pid, signal.SIGKILL)
+    process.stdout.close()
+    process.wait()
+    said = []
+    train_stage("n", tiny(60), [(1.0, [frame_of("a")])], tmp_path, seed=0, say=said.append)
+    assert "going on from step" in said[0]
