@@ -32,6 +32,9 @@ class Geometry:
         False where the source gave no millimetres: numbers with units must not be computed.
     oriented
         False where only spacing is known and the axes are made up (PNG, ACDC).
+    grid
+        Rows and columns of the pictures, where known. Only slices that are turned against each
+        other need it: how far apart they lie is then told by their middles, not their corners.
     """
 
     origins: FloatArray
@@ -40,6 +43,7 @@ class Geometry:
     thickness_mm: float | None = None
     spacing_known: bool = True
     oriented: bool = True
+    grid: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         z = len(self.origins)
@@ -88,16 +92,26 @@ class Geometry:
         return len(self.origins)
 
     @property
+    def typical_slice(self) -> int:
+        """The slice that lies most like the others, in case one is turned; usually the first."""
+        normals = np.cross(self.axes[:, 1], self.axes[:, 0])
+        return int(np.argmax(np.round(normals @ normals.mean(axis=0), 6)))
+
+    @property
     def normal(self) -> FloatArray:
-        """``(3,)`` unit normal of the middle slice: row direction of index x column, LPS."""
-        row, column = self.axes[self.n_slices // 2]
+        """``(3,)`` unit normal of the typical slice: column direction x row direction, LPS."""
+        row, column = self.axes[self.typical_slice]
         normal = np.cross(column, row)
         return np.asarray(normal / np.linalg.norm(normal), np.float64)
 
     @property
     def positions(self) -> FloatArray:
         """``(z,)`` millimetres along the normal, zero at the first slice."""
-        return np.asarray((self.origins - self.origins[0]) @ self.normal, np.float64)
+        points = self.origins
+        if self.grid is not None:
+            half = (np.array(self.grid) - 1) / 2 * np.array(self.pixel_spacing)
+            points = points + np.einsum("k,zkc->zc", half, self.axes)
+        return np.asarray((points - points[0]) @ self.normal, np.float64)
 
     @property
     def slice_step(self) -> float:
@@ -147,7 +161,7 @@ class Geometry:
     @property
     def affine(self) -> FloatArray:
         """4x4 LPS affine from (slice, row, column); even steps are assumed over the slices."""
-        row, column = self.axes[self.n_slices // 2]
+        row, column = self.axes[self.typical_slice]
         step = (
             (self.origins[-1] - self.origins[0]) / (self.n_slices - 1)
             if self.n_slices > 1

@@ -141,7 +141,8 @@ def _fits(group: list[Header], home: list[Header]) -> bool:
     axes_a, axes_b = np.reshape(a.orientation, (2, 3)), np.reshape(b.orientation, (2, 3))
     if float(np.min(np.sum(axes_a * axes_b, axis=1))) < _TILT_LIMIT:
         return False
-    normal, taken = normal_of(b), _positions(home)
+    normal, taken = _axis(home), _positions(home)
+    assert normal is not None
     step = float(np.median(np.diff(taken)))
     at = float(centre_of(a) @ normal)
     off_axis = (centre_of(a) - centre_of(b)) - normal * ((centre_of(a) - centre_of(b)) @ normal)
@@ -309,6 +310,7 @@ def _geometry(
         first.thickness_mm,
         spacing_known=spacing is not None,
         oriented=normal is not None,
+        grid=(first.rows, first.columns),
     )
     return geometry, findings + _uneven(images, normal)
 
