@@ -10,7 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from napari_cmr.core import GeometryError, Measures, Segmentation, Stack, Structure, replacing
+from napari_cmr.core import (
+    FloatArray,
+    GeometryError,
+    LabelArray,
+    Measures,
+    Segmentation,
+    Stack,
+    Structure,
+    replacing,
+)
 from napari_cmr.measure import WALL
 from napari_cmr.report import style
 from napari_cmr.report.layout import (
@@ -32,10 +41,29 @@ _LINE_INCHES = 0.2
 _FOOTER_CHARACTERS = 165
 _DPI = 150
 _LINE = 0.9
-_STRUCTURES = (
-    ("LV endocardium", style.ENDOCARDIUM, (Structure.LV,)),
-    ("LV epicardium", style.EPICARDIUM, (Structure.LV, *WALL)),
-    ("RV endocardium", style.RV, (Structure.RV,)),
+
+
+@dataclass(frozen=True)
+class _Contour:
+    """The border of some structures together, drawn in frames that hold one of ``needs``."""
+
+    name: str
+    colour: str
+    structures: tuple[Structure, ...]
+    needs: tuple[Structure, ...]
+
+    def lines(self, labels: LabelArray) -> list[FloatArray]:
+        """Border lines in one frame of labels."""
+        if not np.isin(labels, self.needs).any():
+            return []
+        return outline(np.isin(labels, self.structures))
+
+
+# Without a wall, as where only the cavity was labelled, there is no epicardium to show.
+_CONTOURS = (
+    _Contour("LV epicardium", style.EPICARDIUM, (Structure.LV, *WALL), WALL),
+    _Contour("LV endocardium", style.ENDOCARDIUM, (Structure.LV,), (Structure.LV,)),
+    _Contour("RV endocardium", style.RV, (Structure.RV,), (Structure.RV,)),
 )
 
 
@@ -183,9 +211,9 @@ def _draw_panel(axes: Any, sheet: _Sheet, phase: int, z: int, *, first: bool) ->
         aspect=row_mm / column_mm,
     )
     labels = sheet.segmentation.labels[phase, z]
-    for _, colour, structures in _STRUCTURES:
-        for line in outline(np.isin(labels, structures)):
-            axes.plot(line[:, 1], line[:, 0], color=colour, linewidth=_LINE)
+    for contour in _CONTOURS:
+        for line in contour.lines(labels):
+            axes.plot(line[:, 1], line[:, 0], color=contour.colour, linewidth=_LINE)
     axes.set_xlim(columns.start - 0.5, columns.stop - 0.5)
     axes.set_ylim(rows.stop - 0.5, rows.start - 0.5)
     _write_in(axes, sheet, (0.03, 0.97), _slice_title(sheet, z), va="top", ha="left")
@@ -243,7 +271,11 @@ def _write_header(figure: Any, sheet: _Sheet) -> None:
     _write(figure, sheet, title, top - 0.22 * sheet.zoom, 10, style.QUIET)
     _write(figure, sheet, lv, top - 0.55 * sheet.zoom, 14)
     _write(figure, sheet, rv, top - 0.86 * sheet.zoom, 12)
-    handles = [Line2D([], [], color=colour, label=name) for name, colour, _ in _STRUCTURES]
+    handles = [
+        Line2D([], [], color=contour.colour, label=contour.name)
+        for contour in _CONTOURS
+        if np.isin(sheet.segmentation.labels, contour.needs).any()
+    ]
     figure.legend(
         handles=handles,
         loc="upper right",
