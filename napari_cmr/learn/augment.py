@@ -163,8 +163,8 @@ def _even_out(x: Tensor, sigma: float, share: float) -> Tensor:
 
 
 def _gaussian(x: Tensor, sigma: float) -> Tensor:
-    if sigma > 4:  # a wide blur is as good on a coarse copy
-        side = max(8, int(x.shape[-1] * 2 / sigma))
+    side = max(8, int(x.shape[-1] * 2 / sigma))
+    if side < x.shape[-1] / 2:  # a wide blur is as good on a coarse copy
         coarse = functional.interpolate(x, (side, side), mode="area")
         coarse = _gaussian(coarse, sigma * side / x.shape[-1])
         return functional.interpolate(coarse, x.shape[2:], mode="bilinear", align_corners=False)

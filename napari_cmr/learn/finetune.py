@@ -58,7 +58,6 @@ def finetune_segmenter(
     frames = [
         (share, load_frames(rows)) for share, rows in zip(shares, train.values(), strict=True)
     ]
-    out.mkdir(parents=True, exist_ok=True)
     common: dict[str, Any] = {"seed": config.seed, "say": say}
     common["checkpoint_every_s"] = config.checkpoint_every_s
     localiser = train_stage("localiser", config.localiser, frames, out, **common)

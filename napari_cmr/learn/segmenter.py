@@ -113,6 +113,7 @@ def train_stage(
     spec = Network(
         encoder="unet", channels=config.channels, structures=STRUCTURES, grid=config.grid
     )
+    out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = build(spec).to(device)
