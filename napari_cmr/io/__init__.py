@@ -12,27 +12,56 @@ if TYPE_CHECKING:
     from napari_cmr.io.deidentify import deidentified_copy
     from napari_cmr.io.demo import demo_study
     from napari_cmr.io.loading import load, open_stack, sax_cine
+    from napari_cmr.io.manifest import (
+        ManifestRow,
+        load_image,
+        load_label,
+        parse_spacing,
+        read_manifest,
+    )
+    from napari_cmr.io.nifti import read_labels, read_nifti, write_labels, write_nifti
     from napari_cmr.io.scanning import scan
+    from napari_cmr.io.write_dicom import write_dicom
 
 _HOMES = {
     "Catalogue": "catalogue",
     "Entry": "catalogue",
+    "ManifestRow": "manifest",
     "deidentified_copy": "deidentify",
     "demo_study": "demo",
     "load": "loading",
+    "load_image": "manifest",
+    "load_label": "manifest",
     "open_stack": "loading",
+    "parse_spacing": "manifest",
+    "read_labels": "nifti",
+    "read_manifest": "manifest",
+    "read_nifti": "nifti",
     "sax_cine": "loading",
     "scan": "scanning",
+    "write_dicom": "write_dicom",
+    "write_labels": "nifti",
+    "write_nifti": "nifti",
 }
 __all__ = [
     "Catalogue",
     "Entry",
+    "ManifestRow",
     "deidentified_copy",
     "demo_study",
     "load",
+    "load_image",
+    "load_label",
     "open_stack",
+    "parse_spacing",
+    "read_labels",
+    "read_manifest",
+    "read_nifti",
     "sax_cine",
     "scan",
+    "write_dicom",
+    "write_labels",
+    "write_nifti",
 ]
 
 
