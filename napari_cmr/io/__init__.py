@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from napari_cmr.io.catalogue import Catalogue, Entry
     from napari_cmr.io.deidentify import deidentified_copy
     from napari_cmr.io.demo import demo_study
+    from napari_cmr.io.dicom_writing import write_dicom
     from napari_cmr.io.loading import load, open_stack, sax_cine
     from napari_cmr.io.manifest import (
         ManifestRow,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     )
     from napari_cmr.io.nifti import read_labels, read_nifti, write_labels, write_nifti
     from napari_cmr.io.scanning import scan
-    from napari_cmr.io.write_dicom import write_dicom
 
 _HOMES = {
     "Catalogue": "catalogue",
@@ -39,7 +39,7 @@ _HOMES = {
     "read_nifti": "nifti",
     "sax_cine": "loading",
     "scan": "scanning",
-    "write_dicom": "write_dicom",
+    "write_dicom": "dicom_writing",
     "write_labels": "nifti",
     "write_nifti": "nifti",
 }

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from napari_cmr.core import View, replacing
+from napari_cmr.io.classic_mr import TriggerTimes
+from napari_cmr.io.dicom_writing import Edit, Order, write_dicom
 from napari_cmr.io.nifti import write_labels, write_nifti
-from napari_cmr.io.write_classic import TriggerTimes
-from napari_cmr.io.write_dicom import Edit, Order, write_dicom
 from napari_cmr.phantom.study import PhantomStudy
 
 _COLUMNS = (
@@ -42,7 +42,7 @@ def write_dicom_study(
 ) -> list[Path]:
     """Write all stacks of a phantom as one DICOM study in one folder.
 
-    Options are those of `napari_cmr.io.write_dicom.write_dicom`; ``descriptions`` names the
+    Options are those of `napari_cmr.io.write_dicom`; ``descriptions`` names the
     view in SeriesDescription.
 
     Raises

@@ -8,7 +8,7 @@ import pydicom
 import pytest
 
 from napari_cmr.core import Geometry, InputError, Sequence, Stack
-from napari_cmr.io.write_dicom import write_dicom
+from napari_cmr.io import write_dicom
 
 
 def make_stack(dtype=np.uint16, **more):

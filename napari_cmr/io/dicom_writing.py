@@ -11,9 +11,9 @@ from pydicom import Dataset
 from pydicom.dataset import FileDataset
 
 from napari_cmr.core import Stack, replacing
+from napari_cmr.io.classic_mr import Timing, TriggerTimes, classic_dataset
+from napari_cmr.io.enhanced_mr import enhanced_dataset
 from napari_cmr.io.mr_file import prepare
-from napari_cmr.io.write_classic import Timing, TriggerTimes, classic_dataset
-from napari_cmr.io.write_enhanced import enhanced_dataset
 
 Order = Literal["phase-fastest", "slice-fastest"]
 Edit = Callable[[Dataset, int, int], None]
