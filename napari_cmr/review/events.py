@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from napari_cmr.io import Catalogue
 
@@ -12,7 +11,6 @@ from napari_cmr.io import Catalogue
 class StudyOpened:
     """A study was opened; no stack of it is chosen yet."""
 
-    path: Path
     catalogue: Catalogue
 
 

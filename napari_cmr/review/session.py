@@ -55,7 +55,6 @@ class Reading:
 class _State:
     """All that a session knows, replaced as a whole so that nothing is ever half-changed."""
 
-    path: Path | None = None
     catalogue: io.Catalogue | None = None
     readings: Mapping[str, Reading] = field(default_factory=lambda: MappingProxyType({}))
     current: str | None = None
@@ -81,11 +80,6 @@ class ReviewSession:
 
     def __init__(self) -> None:
         self._state = _State()
-
-    @property
-    def path(self) -> Path | None:
-        """Where the open study lies."""
-        return self._state.path
 
     @property
     def catalogue(self) -> io.Catalogue | None:
@@ -125,14 +119,12 @@ class ReviewSession:
         def run(progress: Progress | None, cancel: Cancel | None) -> io.Catalogue:
             return io.scan(path, progress=progress, cancel=cancel)
 
-        return Task("Reading headers", run, lambda catalogue: self.adopt(path, catalogue))
+        return Task("Reading headers", run, self.adopt)
 
-    def adopt(self, path: Path, catalogue: io.Catalogue, stacks: tuple[Stack, ...] = ()) -> None:
+    def adopt(self, catalogue: io.Catalogue, stacks: tuple[Stack, ...] = ()) -> None:
         """Take a study that was read already, with such of its stacks as are loaded."""
         readings = {stack.stack_id: Reading(stack) for stack in stacks}
-        self._change(
-            _State(path, catalogue, MappingProxyType(readings)), StudyOpened(path, catalogue)
-        )
+        self._change(_State(catalogue, MappingProxyType(readings)), StudyOpened(catalogue))
 
     def suggest(self) -> str:
         """Name of the stack to look at first: the short-axis cine, else the first one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -73,7 +74,6 @@ class Coordinator:
         self._viewer = viewer
         self._panels = panels
         self._runner = runner
-        self._segment_next = False
         session.changed.connect(self._on_changed)
         viewer.layers.events.inserted.connect(self._on_layer)
         self._connect_panels()
@@ -88,8 +88,7 @@ class Coordinator:
 
     def open(self, path: Path, *, segment: bool = False) -> None:
         """Open a study, choose the stack to look at first, and segment it if so wanted."""
-        self._segment_next = segment
-        self._start(lambda: self.session.opening(path))
+        self._start(lambda: self.session.opening(path), then=lambda: self._look_at_first(segment))
 
     def choose(self, stack_id: str, spacing: tuple[float, float, float] | None = None) -> None:
         """Show another stack, or the same with the spacing that the reader gave."""
@@ -109,7 +108,7 @@ class Coordinator:
             self._panels.say(f"Saved {', '.join(f.name for f in files)} in {folder}.")
 
     def _connect_panels(self) -> None:
-        panels = self._panels
+        panels, session = self._panels, self.session
         panels.study.open_wanted.connect(self.open)
         panels.study.stack_wanted.connect(self.choose)
         panels.spacing.spacing_given.connect(self._take_spacing)
@@ -119,61 +118,42 @@ class Coordinator:
         measures.phase_wanted.connect(lambda phase: self.stage.go_to(phase=phase))
         measures.ed_set_here.connect(lambda: self._set_phases(ed=self.stage.phase))
         measures.es_set_here.connect(lambda: self._set_phases(es=self.stage.phase))
-        measures.phases_reset.connect(lambda: self._try(self.session.set_phases, None, None))
+        measures.phases_reset.connect(lambda: self._try(lambda: session.set_phases(None, None)))
 
     def _connect_runner(self) -> None:
         runner, panels = self._runner, self._panels
         runner.started.connect(panels.segment.set_busy)
         runner.started.connect(lambda: panels.study.set_busy(True))
         runner.progressed.connect(panels.segment.show_progress)
-        runner.failed.connect(self._failed)
-        runner.cancelled.connect(self._cancelled)
+        runner.failed.connect(lambda sentence: panels.say(sentence, error=True))
+        runner.cancelled.connect(lambda: panels.say("Cancelled; nothing was changed."))
         runner.ended.connect(self._ended)
 
-    def _start(self, make_task: Any) -> None:
+    def _start(self, task: Callable[[], Task[Any]], then: Callable[[], None] | None = None) -> None:
         self._panels.say("")
+        self._try(lambda: self._runner.start(task(), then))
+
+    def _try(self, intention: Callable[[], object]) -> None:
         try:
-            task: Task[Any] = make_task()
-            self._runner.start(task)
+            intention()
         except InputError as error:
             self._panels.say(str(error), error=True)
-
-    def _try(self, intention: Any, *arguments: Any) -> None:
-        try:
-            intention(*arguments)
-        except InputError as error:
-            self._panels.say(str(error), error=True)
-
-    def _failed(self, sentence: str) -> None:
-        self._segment_next = False
-        self._panels.say(sentence, error=True)
-
-    def _cancelled(self) -> None:
-        self._segment_next = False
-        self._panels.say("Cancelled; nothing was changed.")
 
     def _ended(self) -> None:
         self._panels.segment.set_idle()
         self._panels.study.set_busy(False)
-        if self.session.stack is None and self.session.catalogue is not None:
-            self._look_at_first()
-        elif self._segment_next and self.session.stack is not None:
-            self._segment_next = False
-            self.segment()
-        elif self.session.stack is not None:
-            self._panels.study.show_chosen(*self._chosen())
+        self._panels.study.show_chosen(self.session.stack)
 
-    def _look_at_first(self) -> None:
-        self.choose(self.session.suggest())
+    def _look_at_first(self, segment: bool) -> None:
+        first = self.session.suggest()
+        self._start(lambda: self.session.choosing(first), then=self.segment if segment else None)
 
     def _set_phases(self, *, ed: int | None = None, es: int | None = None) -> None:
         reading = self.session.reading
         if reading is not None:
-            self._try(
-                self.session.set_phases,
-                reading.ed if ed is None else ed,
-                reading.es if es is None else es,
-            )
+            ed = reading.ed if ed is None else ed
+            es = reading.es if es is None else es
+            self._try(lambda: self.session.set_phases(ed, es))
 
     def _take_spacing(self, spacing: tuple[float, float, float]) -> None:
         if self.session.stack is not None:
@@ -187,17 +167,23 @@ class Coordinator:
                 self._draw_reading()
             case StackChosen():
                 self._draw_stack()
-            case Segmented(stack_id=stack_id) | PhasesSet(stack_id=stack_id):
-                if self.session.stack is not None and self.session.stack.stack_id == stack_id:
-                    self._draw_reading()
+                self._draw_reading()
+            case Segmented():
+                self._draw_contours()
+                self._draw_reading()
+            case PhasesSet():
+                self._draw_reading()
 
     def _draw_stack(self) -> None:
         session = self.session
-        if session.stack is None or session.path is None or session.catalogue is None:
-            return
-        self.stage.show_stack(Source(session.path, session.catalogue, session.stack))
-        self._panels.study.show_chosen(*self._chosen())
-        self._draw_reading()
+        if session.stack is not None and session.catalogue is not None:
+            self.stage.show_stack(Source(session.catalogue, session.stack))
+            self._panels.study.show_chosen(session.stack)
+            self._draw_contours()
+
+    def _draw_contours(self) -> None:
+        if self.session.segmentation is not None:
+            self.stage.show_segmentation(self.session.segmentation)
 
     def _draw_reading(self) -> None:
         session, panels = self.session, self._panels
@@ -206,16 +192,8 @@ class Coordinator:
         panels.segment.set_has_stack(stack is not None)
         panels.measures.set_has_stack(stack is not None)
         panels.set_can_save(segmentation is not None)
-        if segmentation is not None:
-            self.stage.show_segmentation(segmentation)
-        made_by = segmentation.model if segmentation is not None else ""
-        panels.measures.show_measures(session.measures, made_by)
+        panels.measures.show_measures(session.measures, segmentation)
         panels.measures.show_phase(self.stage.phase)
-
-    def _chosen(self) -> tuple[str, tuple[str, ...]]:
-        stack = self.session.stack
-        assert stack is not None
-        return stack.stack_id, tuple(str(finding) for finding in stack.findings)
 
     def _on_layer(self, event: Any) -> None:
         source = source_of(event.value)
@@ -231,5 +209,5 @@ class Coordinator:
         newest = sources[-1]
         stacks = tuple(s.stack for s in sources if s.catalogue is newest.catalogue)
         self._runner.cancel()
-        self.session.adopt(newest.path, newest.catalogue, stacks)
-        self._look_at_first()
+        self.session.adopt(newest.catalogue, stacks)
+        self.session.choose(newest.stack.stack_id)

@@ -64,7 +64,7 @@ class VolumeCurve(pg.PlotWidget):
             if phase < len(self._times):
                 self._marks[name].setValue(self._times[phase])
         highest = max((max(np.nan_to_num(v)) for v in volumes.values() if v), default=1.0)
-        self.getPlotItem().setYRange(0, highest, padding=0.12)
+        self.getPlotItem().setYRange(0, 1.25 * highest, padding=0.02)  # room for the legend
         self.show_phase(self._phase)
 
     def show_phase(self, phase: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,6 @@ LayerData = tuple[Any, dict[str, Any], str]
 class Source:
     """What a layer shows, and of which study."""
 
-    path: Path
     catalogue: Catalogue
     stack: Stack
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_cmr.core import Measures, Structure
+from napari_cmr.core import Measures, Segmentation, Structure
 from napari_cmr.ui.curve import VolumeCurve
 from napari_cmr.ui.palette import COLOURS
 
@@ -62,8 +62,10 @@ class MeasuresPanel(QWidget):
         layout.addWidget(self.notes)
         self.show_measures(None)
 
-    def show_measures(self, measures: Measures | None, made_by: str = "") -> None:
-        """Draw measures, or none; ``made_by`` names the model or reader behind the contours."""
+    def show_measures(
+        self, measures: Measures | None, segmentation: Segmentation | None = None
+    ) -> None:
+        """Draw measures, or none, and what is to be known of the segmentation behind them."""
         self._measures = measures
         for name, label in self.values.items():
             label.setText(_text(measures, name))
@@ -79,7 +81,7 @@ class MeasuresPanel(QWidget):
         self.curve.show_measures(measures)
         self.ed.setText(_phase_text(measures, measures.ed_phase))
         self.es.setText(_phase_text(measures, measures.es_phase))
-        self.notes.setText("\n".join(_notes(measures, made_by)))
+        self.notes.setText("\n".join(_notes(measures, segmentation)))
 
     def show_phase(self, phase: int) -> None:
         """Move the curve's line."""
@@ -157,8 +159,11 @@ def _phase_text(measures: Measures, phase: int) -> str:
     return f"phase {phase}{time}"
 
 
-def _notes(measures: Measures, made_by: str) -> list[str]:
-    chosen = {"reader": "ED and ES were set by the reader."}
-    lines = [f"Contours by {made_by}."] if made_by else []
-    lines += [chosen[measures.phases_set_by]] if measures.phases_set_by in chosen else []
+def _notes(measures: Measures, segmentation: Segmentation | None) -> list[str]:
+    lines = []
+    if segmentation is not None:
+        lines += [f"Contours by {segmentation.model}."] if segmentation.model else []
+        lines += [str(finding) for finding in segmentation.findings]
+    if measures.phases_set_by == "reader":
+        lines.append("ED and ES were set by the reader.")
     return [*lines, *measures.notes, f"{measures.papillary_convention.capitalize()}."]

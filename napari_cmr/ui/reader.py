@@ -29,27 +29,38 @@ def get_reader(path: str | list[str]) -> Reader | None:
 
 
 def read(path: str | list[str]) -> list[LayerData] | list[tuple[None]]:
-    """Read every stack of a study; the one to look at first comes last, that is, on top."""
+    """Read the stacks of one study; the one to look at first comes last, that is, on top.
+
+    Where a folder holds several subjects, the stacks of one are read.
+    """
     place = Path(path[0] if isinstance(path, list) else path)
     try:
         catalogue = io.scan(place)
-        stacks = _load_all(catalogue)
     except InputError as error:
         show_error(str(error))
         return _NOTHING
     first = suggested(catalogue)
+    stacks = _load_study(catalogue, first)
     stacks.sort(key=lambda stack: stack.stack_id == first)
-    layers = [image_layer(Source(place, catalogue, stack)) for stack in stacks]
+    layers = [image_layer(Source(catalogue, stack)) for stack in stacks]
     for _, options, _ in layers[:-1]:
         options["visible"] = False
     return layers or _NOTHING
 
 
-def _load_all(catalogue: io.Catalogue) -> list[Stack]:
+def _load_study(catalogue: io.Catalogue, first: str) -> list[Stack]:
+    subject = next(e.subject for e in catalogue.entries if e.stack_id == first)
+    entries = [e for e in catalogue.entries if e.subject == subject and _wanted(e, first)]
+    if len({e.subject for e in catalogue.entries}) > 1:
+        show_info(f"{catalogue.path} holds several subjects; the stacks of one were opened.")
     stacks = []
-    for entry in napari_progress(catalogue.entries, desc="Loading images"):
+    for entry in napari_progress(entries, desc="Loading images"):
         try:
             stacks.append(io.load(entry))
         except InputError as error:
-            show_info(f"{entry.stack_id} was left out: {error}")
+            show_error(f"{entry.stack_id} was left out: {error}")
     return stacks
+
+
+def _wanted(entry: io.Entry, first: str) -> bool:
+    return not entry.left_alone or entry.stack_id == first

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtCore import QItemSelectionModel, Qt, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_cmr.core import Stack
 from napari_cmr.io import Catalogue, Entry
 
 _COLUMNS = ("Stack", "View", "Sequence", "Phases x slices", "Notes")
@@ -41,9 +42,7 @@ class StudyPanel(QWidget):
         self.open_file.clicked.connect(self._ask_for_file)
         self.stacks = _stack_list()
         self.stacks.currentItemChanged.connect(self._current_changed)
-        self.notes = QLabel()
-        self.notes.setWordWrap(True)
-        self.notes.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.left_out, self.notes = _text_label(), _text_label()
         buttons = QHBoxLayout()
         buttons.addWidget(self.open_folder)
         buttons.addWidget(self.open_file)
@@ -51,7 +50,9 @@ class StudyPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(buttons)
         layout.addWidget(self.stacks)
+        layout.addWidget(self.left_out)
         layout.addWidget(self.notes)
+        self._fit_height(0)
 
     def show_catalogue(self, catalogue: Catalogue) -> None:
         """List the stacks of a study; none is chosen yet."""
@@ -62,23 +63,19 @@ class StudyPanel(QWidget):
         for column in range(len(_COLUMNS)):
             self.stacks.resizeColumnToContents(column)
         self.stacks.blockSignals(False)
-        self.notes.clear()
+        self._fit_height(len(catalogue.entries))
+        self.left_out.setText(_left_out(catalogue))
+        self.left_out.setVisible(bool(self.left_out.text()))
+        self.show_chosen(None)
 
-    def show_chosen(self, stack_id: str, notes: tuple[str, ...]) -> None:
-        """Mark the chosen stack and say what was irregular about it."""
-        for row in range(self.stacks.topLevelItemCount()):
-            item = self.stacks.topLevelItem(row)
-            if item.text(0) == stack_id:
-                self.stacks.blockSignals(True)
-                self.stacks.setCurrentItem(
-                    item,
-                    0,
-                    QItemSelectionModel.SelectionFlag.ClearAndSelect
-                    | QItemSelectionModel.SelectionFlag.Rows,
-                )
-                self.stacks.blockSignals(False)
-        self.notes.setText("\n".join(f"• {note}" for note in notes))
-        self.notes.setVisible(bool(notes))
+    def show_chosen(self, stack: Stack | None) -> None:
+        """Mark the chosen stack, or none, and say what was irregular about it."""
+        self.stacks.blockSignals(True)
+        self.stacks.setCurrentItem(None if stack is None else self._item_of(stack.stack_id))
+        self.stacks.blockSignals(False)
+        findings = () if stack is None else stack.findings
+        self.notes.setText("\n".join(f"• {finding}" for finding in findings))
+        self.notes.setVisible(bool(findings))
 
     def set_busy(self, busy: bool) -> None:
         """While something is being done nothing else can be opened or chosen."""
@@ -94,6 +91,15 @@ class StudyPanel(QWidget):
         if file:
             self.open_wanted.emit(Path(file))
 
+    def _item_of(self, stack_id: str) -> QTreeWidgetItem | None:
+        found = self.stacks.findItems(stack_id, Qt.MatchFlag.MatchExactly, 0)
+        return found[0] if found else None
+
+    def _fit_height(self, n_stacks: int) -> None:
+        """Room for what there is, between three and nine rows."""
+        row = self.stacks.fontMetrics().height() + 4
+        self.stacks.setFixedHeight(row * (min(max(n_stacks, 3), 9) + 1) + 8)
+
     def _current_changed(self, item: QTreeWidgetItem | None) -> None:
         if item is not None:
             self.stack_wanted.emit(item.text(0))
@@ -105,9 +111,21 @@ def _stack_list() -> QTreeWidget:
     tree.setRootIsDecorated(False)
     tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
     tree.setUniformRowHeights(True)
-    tree.setMinimumHeight(110)
-    tree.setMaximumHeight(190)
     return tree
+
+
+def _text_label() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.hide()
+    return label
+
+
+def _left_out(catalogue: Catalogue) -> str:
+    reasons = [f"{count} {reason}" for reason, count in catalogue.skipped.items()]
+    findings = [str(finding) for finding in catalogue.findings]
+    return " ".join([f"Files left out: {', '.join(reasons)}."] * bool(reasons) + findings)
 
 
 def _item(entry: Entry) -> QTreeWidgetItem:
@@ -116,7 +134,7 @@ def _item(entry: Entry) -> QTreeWidgetItem:
     texts = [
         entry.stack_id,
         str(entry.view),
-        str(entry.sequence),
+        entry.left_alone or str(entry.sequence),
         f"{phases} x {slices}",
         str(len(notes)) if notes else "",
     ]

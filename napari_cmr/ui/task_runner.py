@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -75,6 +76,7 @@ class TaskRunner(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._then: Callable[[], None] | None = None
         self._running: list[_Job] = []
         running = self._running  # of this object nothing else is left when it is destroyed
         self.destroyed.connect(lambda: _stop(running))
@@ -84,8 +86,13 @@ class TaskRunner(QObject):
         """Whether a task is being run."""
         return bool(self._running)
 
-    def start(self, task: Task[Any]) -> None:
+    def start(self, task: Task[Any], then: Callable[[], None] | None = None) -> None:
         """Run a task in a thread and commit it in this one.
+
+        Parameters
+        ----------
+        then
+            What follows once the task is committed; not after a failure or a cancel.
 
         Raises
         ------
@@ -96,6 +103,7 @@ class TaskRunner(QObject):
             raise InputError("Something else is still being done; wait for it or cancel it.")
         job = _Job(task)
         self._running.append(job)
+        self._then = then
         job.progressed.connect(self.progressed)
         job.arrived.connect(self._arrive)
         self.started.emit(task.title)
@@ -107,19 +115,26 @@ class TaskRunner(QObject):
 
     def _arrive(self, outcome: _Outcome) -> None:
         self._running.clear()
+        then, self._then = self._then, None
+        committed = self._commit(outcome)
+        self.ended.emit()
+        if committed and then is not None:
+            then()
+
+    def _commit(self, outcome: _Outcome) -> bool:
+        """Whether the session took the result."""
         if outcome.was_cancelled:
             self.cancelled.emit()
         elif outcome.failure is not None:
             self.failed.emit(outcome.failure)
         else:
-            self._commit(outcome)
-        self.ended.emit()
-
-    def _commit(self, outcome: _Outcome) -> None:
-        try:
-            outcome.task.commit(outcome.result)
-        except InputError as error:
-            self.failed.emit(str(error))
+            try:
+                outcome.task.commit(outcome.result)
+            except InputError as error:
+                self.failed.emit(str(error))
+            else:
+                return True
+        return False
 
 
 def _stop(jobs: list[_Job]) -> None:
