@@ -18,6 +18,7 @@ from napari_cmr.io.pixel_extent import BIG_ENDIAN, Head, SkipError, pixel_extent
 DEFLATED = "1.2.840.10008.1.2.1.99"
 NATIVE = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", BIG_ENDIAN}
 _MISSING_AT_MOST = 0.02  # of a whole file's pixels; the rest is worth reading
+_MR_CLASSES = {"1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1"}
 _UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
 _PIXEL_KEYWORDS = {0x0010: "PixelData", 0x0008: "FloatPixelData", 0x0009: "DoubleFloatPixelData"}
 _FIRST_TAGS = (b"\x02\x00\x00\x00", b"\x08\x00\x00\x00", b"\x08\x00\x05\x00", b"\x08\x00\x08\x00")
@@ -58,11 +59,8 @@ def _parse(head: Head) -> tuple[Any, bytes, int]:
             if pixels_follow or syntax_of(dataset) == DEFLATED:
                 return dataset, data, at
         if len(data) >= head.size:
-            raise SkipError("truncated" if dataset is not None and "Rows" in dataset else _BARE)
+            raise SkipError("truncated" if _promises_image(dataset) else "not an image")
         data = head.path.read_bytes()
-
-
-_BARE = "not an image"  # a DICOM file of another sort: a directory, a report, a presentation
 
 
 def _parse_bytes(data: bytes, *, whole: bool) -> tuple[Any, int]:
@@ -73,6 +71,14 @@ def _parse_bytes(data: bytes, *, whole: bool) -> tuple[Any, int]:
         if whole:
             raise
         return None, 0  # the header is longer than the bytes at hand
+
+
+def _promises_image(dataset: Any) -> bool:
+    """Tell an image that was cut off before its pixels from a report or a directory."""
+    if dataset is None:
+        return False
+    sop_class = dataset.file_meta.get("MediaStorageSOPClassUID", "")
+    return "Rows" in dataset or str(sop_class) in _MR_CLASSES
 
 
 def syntax_of(dataset: Any) -> str:

@@ -23,7 +23,7 @@ from napari_cmr.io.header import PixelPlace
 from napari_cmr.io.pixel_extent import BIG_ENDIAN
 
 _READERS = 4
-_CHUNK = 8  # frames that a thread reads before it hands them on
+_CHUNK = 4  # frames that a thread reads before it hands them on
 
 
 @dataclass(frozen=True)

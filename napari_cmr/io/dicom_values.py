@@ -8,8 +8,16 @@ import struct
 from functools import cache
 from typing import Any
 
-from pydicom.datadict import tag_for_keyword
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
+
+_BINARY = {"US": "H", "UL": "I", "SS": "h", "SL": "i", "FL": "f", "FD": "d"}
+
+
+@cache
+def _vr(keyword: str) -> str:
+    """The type of an element, where the file does not name it."""
+    return str(dictionary_VR(_tag(keyword)))
 
 
 @cache
@@ -42,12 +50,10 @@ class Values:
             return []
         value = element.value
         if isinstance(value, bytes):
-            if element.VR == "FD":
-                return [str(v) for v in struct.unpack(f"{self._order}{len(value) // 8}d", value)]
-            if element.VR in ("US", "UL"):
-                code, size = ("H", 2) if element.VR == "US" else ("I", 4)
-                n = len(value) // size
-                return [str(v) for v in struct.unpack(f"{self._order}{n}{code}", value)]
+            form = _BINARY.get(element.VR or _vr(keyword))
+            if form is not None:
+                whole = value[: len(value) // struct.calcsize(form) * struct.calcsize(form)]
+                return [str(v) for (v,) in struct.iter_unpack(self._order + form, whole)]
             value = value.decode("utf-8", "replace").split("\\")
         elif isinstance(value, str) or not hasattr(value, "__iter__"):
             value = [value]
@@ -75,12 +81,8 @@ class Values:
         return None if value is None else int(value)
 
     def short(self, keyword: str) -> int:
-        """An unsigned short (US), also where the file does not name its type; 0 if absent."""
-        element = self._dataset.get_item(_tag(keyword))
-        value = None if element is None else element.value
-        if isinstance(value, bytes):
-            return int(struct.unpack_from(f"{self._order}H", value)[0]) if len(value) > 1 else 0
-        return int(value or 0)
+        """The first value as a whole number, 0 if absent."""
+        return self.whole(keyword) or 0
 
     def items(self, keyword: str) -> list[Values]:
         """The items of a sequence."""

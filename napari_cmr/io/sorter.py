@@ -109,7 +109,8 @@ def _placed(group: list[Header]) -> tuple[list[Header], int]:
         located = [h for h in group if h.slice_location is not None]
         return located, len(group) - len(located)
     _, key, _ = order_phases([group])
-    return (group, 0) if key is not None and key.name != "instance" else ([], len(group))
+    sure = key is not None and key.name in ("trigger", "temporal-index", "frame-time")
+    return (group, 0) if sure else ([], len(group))
 
 
 def _take_in_turned_slices(

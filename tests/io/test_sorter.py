@@ -26,9 +26,8 @@ def codes(stack: SortedStack) -> set[str]:
     return {f.code for f in stack.findings}
 
 
-STUDY = cine(5, 4) + cine(
-    5, 1, orientation=LAX_ORIENTATION, prefix="1.3", series=lambda t, z: "1.2"
-)
+LONG_AXIS = cine(5, 1, orientation=LAX_ORIENTATION, prefix="1.3", series=lambda t, z: "1.2")
+STUDY = cine(5, 4) + LONG_AXIS
 
 
 @settings(max_examples=40, deadline=None)
