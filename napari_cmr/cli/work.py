@@ -6,8 +6,10 @@ from pathlib import Path
 
 from napari_cmr import io
 from napari_cmr.cli.progress import progress
-from napari_cmr.core import Cancel, Progress, Segmentation, Stack
+from napari_cmr.core import Cancel, InputError, Progress, Segmentation, Stack
 from napari_cmr.review import ReviewSession
+
+PHANTOM_KINDS = ("dicom", "enhanced", "nifti")
 
 
 def read_and_segment(
@@ -30,3 +32,17 @@ def read_and_segment(
     with progress("Segmenting") as advance:
         session.predict(find, progress=advance)
     return session
+
+
+def write_phantom(out: Path, kind: str, seed: int) -> None:
+    """Write the phantom as classic DICOM, Enhanced MR, or NIfTI with labels and a manifest."""
+    from napari_cmr import phantom
+    from napari_cmr.phantom.write import write_dicom_study, write_nifti_studies
+
+    if kind not in PHANTOM_KINDS:
+        raise InputError(f"A phantom is written as {', '.join(PHANTOM_KINDS)}, not '{kind}'.")
+    study = phantom.make(phantom.PhantomConfig(seed=seed))
+    if kind == "nifti":
+        write_nifti_studies([study], out)
+    else:
+        write_dicom_study(study, out, enhanced=kind == "enhanced")

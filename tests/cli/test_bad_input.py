@@ -1,0 +1,116 @@
+"""Bad input gets one sentence on the error stream and exit code 2, and writes nothing."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from napari_cmr import phantom
+from napari_cmr.io import write_dicom
+
+
+def one_sentence(done):
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("napari-cmr: ")
+    assert "Traceback" not in done.stderr
+    return lines[0]
+
+
+def nifti(path, array, affine):
+    nib.save(nib.Nifti1Image(array, affine), path)
+
+
+def test_a_place_that_does_not_exist(run, tmp_path):
+    assert "nowhere" in one_sentence(run("segment", "nowhere", "--out", "out", code=2))
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_folder(run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    one_sentence(run("segment", "empty", "--out", "out", code=2))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_files_that_are_no_images(run, tmp_path):
+    folder = tmp_path / "junk"
+    folder.mkdir()
+    (folder / "zero.dcm").touch()
+    (folder / "text.txt").write_text("not an image")
+    one_sentence(run("segment", "junk", "--out", "out", code=2))
+
+
+def test_a_still_stack_is_no_cine(run, tmp_path):
+    study = phantom.make(phantom.PhantomConfig(n_phases=1))
+    write_dicom(study.sax, tmp_path / "still")
+    assert "cine" in one_sentence(run("segment", "still", "--out", "out", code=2))
+
+
+def test_a_nifti_with_pixels_that_are_not_numbers(run, tmp_path):
+    array = np.ones((16, 16, 3, 4), np.float32)
+    array[3, 3, 1, 2] = np.nan
+    nifti(tmp_path / "nan.nii.gz", array, np.diag([1.5, 1.5, 8, 1]))
+    assert "NaN" in one_sentence(run("segment", "nan.nii.gz", "--out", "out", code=2))
+
+
+def test_a_damaged_nifti(run, tmp_path):
+    (tmp_path / "bad.nii.gz").write_bytes(b"\x1f\x8b\x08 no more")
+    one_sentence(run("segment", "bad.nii.gz", "--out", "out", code=2))
+
+
+def test_a_stack_that_is_not_there(run, tmp_path):
+    study = phantom.make(phantom.PhantomConfig(n_phases=2, n_slices=3))
+    write_dicom(study.sax, tmp_path / "study")
+    said = one_sentence(run("segment", "study", "--stack", "nonsense", "--out", "out", code=2))
+    assert "nonsense" in said
+
+
+def test_a_model_that_is_not_there(run, tmp_path):
+    study = phantom.make(phantom.PhantomConfig(n_phases=2, n_slices=3))
+    write_dicom(study.sax, tmp_path / "study")
+    said = one_sentence(run("segment", "study", "--model", "nonsense", "--out", "out", code=2))
+    assert "nonsense" in said
+
+
+@pytest.mark.parametrize("text", ["8,1.4", "8,0,1", "a,b,c", "8,nan,1"])
+def test_a_spacing_that_is_not_three_positive_numbers(run, tmp_path, text):
+    nifti(tmp_path / "l.nii.gz", np.zeros((4, 4, 2, 2), np.uint8), np.eye(4))
+    assert text in one_sentence(run("measure", "l.nii.gz", "--spacing", text, code=2))
+
+
+def test_labels_under_the_wrong_map(run, tmp_path):
+    nifti(tmp_path / "l.nii.gz", np.full((4, 4, 2, 2), 6, np.uint8), np.diag([1.5, 1.5, 8, 1]))
+    said = one_sentence(run("measure", "l.nii.gz", "--label-map", "acdc", code=2))
+    assert "acdc" in said
+
+
+def test_a_manifest_lists_all_its_missing_files_at_once(run, tmp_path):
+    (tmp_path / "m.csv").write_text("subject,image\na,one.nii\nb,two.nii\n")
+    said = one_sentence(run("predict", "--manifest", "m.csv", "--out", "out", code=2))
+    assert "one.nii" in said
+    assert "two.nii" in said
+
+
+@pytest.mark.parametrize(
+    "content", ["", "subject,image\n", "who,what\na,b\n", "subject,image\n,x\n"]
+)
+def test_a_manifest_that_says_nothing(run, tmp_path, content):
+    (tmp_path / "m.csv").write_text(content)
+    one_sentence(run("predict", "--manifest", "m.csv", "--out", "out", code=2))
+
+
+def test_a_task_without_a_head(run, tmp_path):
+    (tmp_path / "m.csv").write_text("subject,image\n")
+    said = one_sentence(run("evaluate", "--task", "sorcery", "--manifest", "m.csv", code=2))
+    assert "sorcery" in said
+
+
+def test_an_output_folder_that_cannot_be_written(run, tmp_path):
+    study = phantom.make(phantom.PhantomConfig(n_phases=2, n_slices=3))
+    write_dicom(study.sax, tmp_path / "study")
+    (tmp_path / "file").write_text("in the way")
+    one_sentence(run("scan", "study", "--json", "file/scan.json", code=2))
+
+
+def test_a_window_without_a_display(run, tmp_path):
+    (tmp_path / "study").mkdir()
+    assert "display" in one_sentence(run("review", "study", code=2))

@@ -1,0 +1,160 @@
+"""What the verbs give on a phantom whose volumes are known, and on small hand-made files."""
+
+import csv
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from napari_cmr import phantom
+from napari_cmr.phantom.write import write_dicom_study, write_nifti_studies
+
+
+@pytest.fixture(scope="module")
+def heart():
+    return phantom.make(phantom.PhantomConfig(n_phases=6))
+
+
+def test_scan_says_what_a_folder_holds(run, tmp_path, heart):
+    write_dicom_study(heart, tmp_path / "study")
+    run("scan", "study", "--json", "scan.json")
+    told = json.loads((tmp_path / "scan.json").read_text())
+    sax = next(s for s in told["stacks"] if s["view"] == "SAX")
+    assert sax["shape"] == list(heart.sax.shape)
+    assert sax["spacing_mm"] == pytest.approx(heart.sax.geometry.spacing, abs=1e-3)
+    assert sax["files"] == 6 * 12
+    assert sax["sequence"] == "cine"
+    assert len(sax["phase_ms"]) == 6
+    assert set(sax) >= {"id", "view", "sequence", "shape", "spacing_mm", "phase_ms", "findings"}
+
+
+def test_measure_gives_the_closed_form_volumes_of_the_phantom(run, tmp_path, heart):
+    from napari_cmr.io import write_labels
+
+    write_labels(heart.segmentation, tmp_path / "labels.nii.gz")
+    done = run("measure", "labels.nii.gz", "--json", "m.json")
+    told = json.loads((tmp_path / "m.json").read_text())
+    truth = heart.truth.lv_ml
+    assert told["edv_ml"] == pytest.approx(max(truth), rel=0.02)
+    assert told["esv_ml"] == pytest.approx(min(truth), rel=0.03)
+    assert told["ef_percent"] == pytest.approx(100 * (1 - min(truth) / max(truth)), abs=1.5)
+    assert f"{told['edv_ml']:.1f} mL" in done.stdout
+
+
+def test_measure_without_spacing_gives_ef_only_and_with_it_all(run, tmp_path):
+    labels = np.zeros((10, 10, 2, 2), np.uint8)
+    labels[:6, :5, :, 0] = 1
+    labels[:3, :5, :, 1] = 1
+    nib.save(nib.Nifti1Image(labels, np.eye(4)), tmp_path / "l.nii.gz")
+    run("measure", "l.nii.gz", "--json", "without.json")
+    without = json.loads((tmp_path / "without.json").read_text())
+    assert without["edv_ml"] is None
+    assert without["ef_percent"] == pytest.approx(50.0)
+    run("measure", "l.nii.gz", "--spacing", "10,2,1", "--json", "with.json")
+    # 30 pixels of 2 x 1 mm on two slices of 10 mm
+    assert json.loads((tmp_path / "with.json").read_text())["edv_ml"] == pytest.approx(1.2)
+
+
+def test_segment_writes_labels_on_the_source_grid_and_the_measures(run, tmp_path, heart):
+    write_nifti_studies([heart], tmp_path / "data")
+    with (tmp_path / "data" / "manifest.csv").open() as file:
+        image = next(csv.DictReader(file))["image"]
+    run("segment", f"data/{image}", "--out", "out")
+    source = nib.load(tmp_path / "data" / image)
+    labels = nib.load(tmp_path / "out" / "labels.nii.gz")
+    assert labels.shape == source.shape
+    np.testing.assert_allclose(labels.affine, source.affine, atol=1e-4)
+    assert set(np.unique(np.asarray(labels.dataobj))) <= {0, 1, 2, 3}
+    told = json.loads((tmp_path / "out" / "measures.json").read_text())
+    # the network never saw a phantom; it must come near all the same
+    assert told["ef_percent"] == pytest.approx(
+        100 * (1 - min(heart.truth.lv_ml) / max(heart.truth.lv_ml)), abs=10
+    )
+    with (tmp_path / "out" / "measures.csv").open() as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    assert rows["edv_ml"]["unit"] == "mL"
+    assert float(rows["edv_ml"]["value"]) == pytest.approx(told["edv_ml"], abs=0.01)
+
+
+def test_predict_gives_a_row_a_row_and_evaluate_the_means(run, tmp_path):
+    hearts = [
+        phantom.make(phantom.PhantomConfig(n_phases=2, n_slices=4, seed=seed)) for seed in (1, 2)
+    ]
+    write_nifti_studies(hearts, tmp_path / "data")
+    manifest = tmp_path / "data" / "manifest.csv"
+    with manifest.open() as file:
+        rows = list(csv.DictReader(file))
+    run("predict", "--manifest", manifest, "--out", "out")
+    with (tmp_path / "out" / "predictions.csv").open() as file:
+        told = list(csv.DictReader(file))
+    assert [r["image"] for r in told] == [r["image"] for r in rows]
+    assert list(told[0]) == ["subject", "image", "frame", "slice", "output"]
+    for record, row in zip(told, rows, strict=True):
+        output = nib.load(tmp_path / "out" / record["output"])
+        assert output.shape == nib.load(manifest.parent / row["image"]).shape
+    run("evaluate", "--manifest", manifest, "--json", "e.json")
+    result = json.loads((tmp_path / "e.json").read_text())
+    assert result["task"] == "cine_sax_seg"
+    assert {s["subject"] for s in result["subjects"]} == {r["subject"] for r in rows}
+    dice = result["mean"]["dice_LV"]
+    assert set(dice) == {"value", "low", "high", "n"}
+    by_hand = np.mean([s["dice_LV"] for s in result["subjects"]])
+    assert dice["value"] == pytest.approx(by_hand)
+
+
+def test_predict_does_not_read_truth_columns(run, tmp_path):
+    study = phantom.make(phantom.PhantomConfig(n_phases=2, n_slices=3))
+    write_nifti_studies([study], tmp_path / "data")
+    manifest = tmp_path / "data" / "manifest.csv"
+    with manifest.open() as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row["label"] = "not/there.nii.gz"
+    with manifest.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    run("predict", "--manifest", manifest, "--out", "out")
+    assert (tmp_path / "out" / "predictions.csv").is_file()
+
+
+def test_a_picture_gives_a_picture_of_labels(run, tmp_path):
+    from PIL import Image
+
+    study = phantom.make(phantom.PhantomConfig(n_phases=2, n_slices=5))
+    frame = study.sax.pixels[0, 2].astype(float)
+    Image.fromarray((frame / frame.max() * 255).astype(np.uint8)).save(tmp_path / "i.png")
+    (tmp_path / "m.csv").write_text('subject,image,spacing_mm\ns,i.png,"8,1.4,1.4"\n')
+    run("predict", "--manifest", "m.csv", "--out", "out")
+    with (tmp_path / "out" / "predictions.csv").open() as file:
+        (record,) = csv.DictReader(file)
+    assert record["output"].endswith(".png")
+    labels = np.asarray(Image.open(tmp_path / "out" / record["output"]))
+    assert labels.shape == frame.shape
+    assert set(np.unique(labels)) <= {0, 1, 2, 3}
+
+
+def test_models_are_listed_shown_and_verified(run, tmp_path):
+    assert "cine_sax_seg" in run("models", "list").stdout
+    name = run("models", "list").stdout.split()[0]
+    run("models", "show", name, "--json", "card.json")
+    card = json.loads((tmp_path / "card.json").read_text())
+    assert card["metrics"]
+    assert name in run("models", "verify").stdout
+
+
+def test_the_demo_without_a_display_writes_pictures_tables_and_labels(run, tmp_path):
+    done = run("demo", "--out", "result")
+    written = {p.name for p in (tmp_path / "result").iterdir()}
+    assert written == {
+        "contours.png",
+        "volume_curve.png",
+        "measures.csv",
+        "measures.json",
+        "labels.nii.gz",
+    }
+    for name, unit in (("EDV", "mL"), ("ESV", "mL"), ("SV", "mL"), ("EF", "%"), ("mass", "g")):
+        line = next(x for x in done.stdout.splitlines() if x.startswith(f"LV {name}"))
+        assert line.endswith(unit)
+    assert "research use" in done.stdout
