@@ -1,0 +1,39 @@
+"""The shipped short-axis model on validation subjects, which it was never trained on."""
+
+import pytest
+
+from napari_cmr.learn import evaluate_manifest
+
+
+@pytest.fixture(scope="module")
+def acdc(shared_data):
+    manifest = shared_data / "acdc" / "manifest.csv"
+    return evaluate_manifest(manifest, task="cine_sax_seg", split="validation")["mean"]
+
+
+@pytest.fixture(scope="module")
+def dsb(shared_data):
+    manifest = shared_data / "dsb" / "manifest.csv"
+    return evaluate_manifest(manifest, task="cine_sax_seg", split="validation")["mean"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "least"),
+    [("dice_mean", 0.90), ("dice_LV", 0.94), ("dice_RV", 0.88), ("dice_MYO", 0.87)],
+)
+def test_three_structures_on_acdc(acdc, metric, least):
+    assert acdc[metric]["n"] == 10
+    assert acdc[metric]["value"] >= least
+
+
+def test_ejection_fraction_on_acdc_is_within_two_and_a_half_points(acdc):
+    assert acdc["ef_error"]["value"] <= 2.5
+
+
+def test_cavity_on_dsb(dsb):
+    assert dsb["dice_LV"]["n"] == 10
+    assert dsb["dice_LV"]["value"] >= 0.92
+
+
+def test_ejection_fraction_on_dsb_is_within_four_points_of_the_reference_labels(dsb):
+    assert dsb["ef_error"]["value"] <= 4.0
