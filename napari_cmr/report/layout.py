@@ -11,6 +11,7 @@ from napari_cmr.core import FloatArray, Geometry, Segmentation, Stack, Structure
 
 _BASE_TO_APEX_LPS = np.array([1.0, -1.0, -1.0])  # left, forwards and down, as hearts lie
 _MARGIN_MM = 14.0
+_FAINTEST = 0.15  # of the brightest slice's range
 _LETTERS = (("L", "R"), ("P", "A"), ("H", "F"))
 _HEART = (Structure.LV, Structure.MYO, Structure.RV, Structure.INFARCT, Structure.MVO)
 
@@ -63,11 +64,15 @@ def _around(middle: float, length: float, size: int) -> slice:
     return slice(start, start + n)
 
 
-def grey_window(stack: Stack, box: tuple[slice, slice], phases: list[int]) -> tuple[float, float]:
-    """Grey values shown as black and white, the same in all panels."""
+def grey_windows(stack: Stack, box: tuple[slice, slice], phases: list[int]) -> FloatArray:
+    """Grey values shown as black and white: ``(z, 2)``, for each slice the same in all phases.
+
+    A surface coil makes the slices near it several times brighter, so each slice has its own.
+    """
     shown = stack.pixels[phases][(slice(None), slice(None), *box)]
-    low, high = np.percentile(shown, [0.5, 99.5])
-    return float(low), float(high if high > low else low + 1)
+    low, high = np.percentile(shown, [0.5, 99.5], axis=(0, 2, 3))
+    faintest = low + max((high - low).max() * _FAINTEST, 1e-6)  # do not stretch mere noise
+    return np.stack([low, np.maximum(high, faintest)], axis=1)
 
 
 def columns_for(n_slices: int) -> int:

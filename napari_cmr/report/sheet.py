@@ -25,7 +25,7 @@ from napari_cmr.report import style
 from napari_cmr.report.layout import (
     base_to_apex,
     columns_for,
-    grey_window,
+    grey_windows,
     heart_box,
     outline,
     side_letters,
@@ -72,8 +72,8 @@ def contour_sheet(
 ) -> None:
     """Write a PNG: every slice at ED, then at ES, from base to apex, with thin contours.
 
-    All panels show the same part of the picture and the same grey values, at the pixels' true
-    aspect. Phases and slices count from 0.
+    All panels show the same part of the picture at the pixels' true aspect; a slice has the
+    same grey values at ED and at ES. Phases and slices count from 0.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class _Sheet:
     phases: tuple[tuple[str, int], ...]
     slices: list[int]
     box: tuple[slice, slice]
-    window: tuple[float, float]
+    windows: FloatArray
     n_columns: int
     n_rows: int  # of one phase
     panel: tuple[float, float]  # height and width in inches
@@ -130,7 +130,7 @@ class _Sheet:
             phases,
             slices,
             box,
-            grey_window(stack, box, indices),
+            grey_windows(stack, box, indices),
             n_columns,
             math.ceil(len(slices) / n_columns),
             (_PANEL_INCHES * tall, _PANEL_INCHES),
@@ -205,8 +205,8 @@ def _draw_panel(axes: Any, sheet: _Sheet, phase: int, z: int, *, first: bool) ->
     axes.imshow(
         sheet.stack.pixels[phase, z],
         cmap="gray",
-        vmin=sheet.window[0],
-        vmax=sheet.window[1],
+        vmin=sheet.windows[z, 0],
+        vmax=sheet.windows[z, 1],
         interpolation="bicubic",
         aspect=row_mm / column_mm,
     )

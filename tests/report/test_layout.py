@@ -71,9 +71,18 @@ def test_without_a_heart_the_box_is_the_picture():
 
 def test_a_flat_picture_still_has_a_grey_window():
     stack = Stack(np.full((1, 1, 4, 4), 7.0), Geometry.regular(1, (8, 1, 1)))
-    low, high = layout.grey_window(stack, (slice(0, 4), slice(0, 4)), [0])
+    ((low, high),) = layout.grey_windows(stack, (slice(0, 4), slice(0, 4)), [0])
     assert low == 7
     assert high > low
+
+
+def test_each_slice_has_its_own_grey_values_but_noise_is_not_stretched():
+    pixels = np.zeros((2, 3, 10, 10))
+    pixels[:, 0, 5:], pixels[:, 1, 5:], pixels[:, 2, 5:] = 1000, 300, 2
+    pixels[1, :, :, 5:] *= 0.5  # the other phase shares the window
+    stack = Stack(pixels, Geometry.regular(3, (8, 1, 1)))
+    windows = layout.grey_windows(stack, (slice(0, 10), slice(0, 10)), [0, 1])
+    np.testing.assert_allclose(windows, [[0, 1000], [0, 300], [0, 150]])
 
 
 def test_an_outline_runs_half_a_pixel_outside_the_masks_pixels():
