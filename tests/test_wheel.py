@@ -1,5 +1,6 @@
 """The built wheel, installed in an environment that knows nothing of the source tree."""
 
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -15,11 +16,14 @@ from tests.conftest import REPOSITORY
 def installed(tmp_path_factory):
     """The Python of a fresh environment with the wheel; dependencies come from this one."""
     folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(REPOSITORY)],
-        check=True,
-        capture_output=True,
-    )
+    source = folder / "source"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE", "napari.yaml"):
+        shutil.copy(REPOSITORY / name, source)
+    for name in ("napari_cmr", "models"):
+        shutil.copytree(REPOSITORY / name, source / name, symlinks=True)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, source]
+    subprocess.run(build, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
     venv.create(folder / "env", with_pip=True)
     python = folder / "env" / "bin" / "python"
