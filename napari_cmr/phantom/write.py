@@ -98,7 +98,6 @@ def _write_one(study: PhantomStudy, folder: Path, split: str) -> Iterator[dict[s
     for view, stack in study.stacks.items():
         name = f"{stack.subject}_{view.lower()}"
         image, label = folder / f"{name}.nii.gz", folder / f"{name}_gt.nii.gz"
-        folder.mkdir(parents=True, exist_ok=True)
         write_nifti(stack, image)
         write_labels(study.segmentations[view], label)
         row = {
