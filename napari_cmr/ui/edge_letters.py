@@ -59,7 +59,7 @@ class EdgeLetters:
         down, right = (edges.top, edges.bottom), (edges.left, edges.right)
         if displayed[0] == last:
             down, right = right, down
-        vertical, horizontal = self._viewer.camera.orientation2d
+        vertical, horizontal = self._viewer.scene.camera.orientation2d
         if vertical == "up":
             down = down[::-1]
         if horizontal == "left":

@@ -36,13 +36,13 @@ class Stage:
         viewer.dims.events.point.connect(self._moved)
         viewer.dims.events.order.connect(self._moved)
         viewer.dims.events.ndisplay.connect(self._moved)
-        viewer.camera.events.orientation.connect(self._moved)
+        viewer.scene.camera.events.orientation.connect(self._moved)
 
     def close(self) -> None:
         """Let go of the viewer; its layers stay."""
         for event in ("point", "order", "ndisplay"):
             getattr(self._viewer.dims.events, event).disconnect(self._moved)
-        self._viewer.camera.events.orientation.disconnect(self._moved)
+        self._viewer.scene.camera.events.orientation.disconnect(self._moved)
         self._letters.remove()
 
     @property
