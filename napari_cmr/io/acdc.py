@@ -9,7 +9,7 @@ from pathlib import Path
 from napari_cmr.core import Finding, InputError, Sequence, View
 from napari_cmr.io.catalogue import Entry
 from napari_cmr.io.nifti import SPACING_UNKNOWN, nifti_stem, read_nifti_head
-from napari_cmr.io.nifti_pixels import NiftiPhases
+from napari_cmr.io.nifti_pixels import NiftiFiles
 
 _FRAME = re.compile(r"(?P<name>.+)_frame(?P<number>\d+)$")
 
@@ -102,7 +102,7 @@ def _entry(info: AcdcInfo, files: list[Path], findings: tuple[Finding, ...], fir
         geometry=head.geometry,
         subject=match["name"] if match else nifti_stem(first).removesuffix("_4d"),
         n_files=len(files),
-        source=NiftiPhases(tuple(files), head.layout),
+        source=NiftiFiles(tuple((f,) for f in files), (t * len(files), z, y, x), head.layout),
         findings=findings if known else (*findings, SPACING_UNKNOWN),
         height_cm=info.height_cm,
         weight_kg=info.weight_kg,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -113,6 +115,39 @@ def subject_hash(*uids: str, salt: str = "napari-cmr") -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def numbered(names: list[str]) -> list[str]:
-    """``["sax", "2ch", "sax"]`` to ``["sax-1", "2ch-1", "sax-2"]``."""
-    return [f"{name}-{names[: i + 1].count(name)}" for i, name in enumerate(names)]
+def ranked(entries: Iterable[Entry]) -> list[Entry]:
+    """Short-axis cines first, what is left alone last; ties keep their order."""
+    return sorted(
+        entries,
+        key=lambda e: (
+            bool(e.left_alone),
+            list(View).index(e.view),
+            e.sequence is not Sequence.CINE,
+            -e.shape[0] * e.shape[1],
+        ),
+    )
+
+
+def with_ids(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Entries named ``sax-1``, ``sax-2``, ``sax-lge-1``, ``localiser-1`` and so on."""
+    counts: Counter[str] = Counter()
+    result = []
+    for entry in entries:
+        name = _name(entry)
+        counts[name] += 1
+        result.append(replace(entry, stack_id=f"{name}-{counts[name]}"))
+    return tuple(result)
+
+
+def _name(entry: Entry) -> str:
+    if entry.left_alone:
+        return entry.left_alone.replace(" ", "-")
+    parts = [entry.view.value.lower()]
+    if entry.sequence is not Sequence.CINE:
+        parts.append(entry.sequence.value.lower())
+    return "-".join(parts)
+
+
+def left_alone_finding(what: str) -> Finding:
+    """That a stack is named but not worked on."""
+    return Finding("left-alone", f"This is no cine, LGE or map: {what}.", "Left alone.")

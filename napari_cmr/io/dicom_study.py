@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from collections.abc import Sequence as Seq
 from itertools import groupby
 
 import numpy as np
 
 from napari_cmr.core import Finding, Sequence, View
-from napari_cmr.io.catalogue import Entry, numbered, subject_hash
+from napari_cmr.io.catalogue import Entry, left_alone_finding, ranked, subject_hash
 from napari_cmr.io.cycle import cycle_length
 from napari_cmr.io.dicom_pixels import DicomFrames
-from napari_cmr.io.header import Header, Kind
+from napari_cmr.io.header import KIND_SEQUENCES, Header, Kind
 from napari_cmr.io.sorter import SortedStack, sort_images
 from napari_cmr.io.views import Plane, guess_views
 
-_KIND_SEQUENCES = {Kind.LGE: Sequence.LGE, Kind.T1: Sequence.T1, Kind.T2: Sequence.T2}
 _DYNAMIC_STEP_S = 0.3
 
 
@@ -39,31 +37,7 @@ def _study_entries(study: str, stacks: list[SortedStack]) -> list[Entry]:
         _entry(study, stack, *kinds[i], *views.get(i, (View.UNKNOWN, "left alone")))
         for i, stack in enumerate(stacks)
     ]
-    return sorted(entries, key=_rank)
-
-
-def _rank(entry: Entry) -> tuple[bool, int, bool, int]:
-    """Short-axis cines first, what is left alone last; ties keep their order."""
-    return (
-        bool(entry.left_alone),
-        list(View).index(entry.view),
-        entry.sequence is not Sequence.CINE,
-        -entry.shape[0] * entry.shape[1],
-    )
-
-
-def named(entries: Seq[Entry]) -> list[str]:
-    """Stack ids such as ``sax-1``, ``sax-lge-1``, ``localiser-1``."""
-    return numbered([_name(e) for e in entries])
-
-
-def _name(entry: Entry) -> str:
-    if entry.left_alone:
-        return entry.left_alone.replace(" ", "-")
-    parts = [entry.view.value.lower()]
-    if entry.sequence is not Sequence.CINE:
-        parts.append(entry.sequence.value.lower())
-    return "-".join(parts)
+    return ranked(entries)
 
 
 def _plane(stack: SortedStack, sequence: Sequence) -> Plane:
@@ -76,8 +50,8 @@ def _plane(stack: SortedStack, sequence: Sequence) -> Plane:
 def _sequence(stack: SortedStack) -> tuple[Sequence, str]:
     """Sequence, and what it is where it is left alone."""
     first = stack.frames[0][0]
-    if first.kind in _KIND_SEQUENCES:
-        return _KIND_SEQUENCES[first.kind], ""
+    if first.kind in KIND_SEQUENCES:
+        return KIND_SEQUENCES[first.kind], ""
     if first.kind is not Kind.PLAIN:
         return Sequence.OTHER, first.kind.value
     if first.component != "M":
@@ -112,9 +86,7 @@ def _entry(
     headers = stack.headers
     findings = list(stack.findings)
     if left_alone:
-        findings.append(
-            Finding("left-alone", f"This is no cine, LGE or map: {left_alone}.", "Left alone.")
-        )
+        findings.append(left_alone_finding(left_alone))
     rr_ms, rr_basis, rr_findings = cycle_length(headers, stack.times_ms)
     cine = sequence is Sequence.CINE
     places = tuple(tuple(h.pixels for h in phase if h.pixels) for phase in stack.frames)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from napari_cmr.core import View
+from napari_cmr.core import Sequence, View
 
 Triple = tuple[float, float, float]
 Orientation = tuple[float, float, float, float, float, float]
@@ -24,6 +24,10 @@ class Kind(StrEnum):
     FLOW = "flow"
     MOSAIC = "mosaic"
     T2_STAR = "T2 star"
+
+
+KIND_SEQUENCES = {Kind.LGE: Sequence.LGE, Kind.T1: Sequence.T1, Kind.T2: Sequence.T2}
+"""Kinds that are worked on; a plain image's phases decide, the others are left alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -114,6 +114,26 @@ def read_nifti_head(path: Path) -> NiftiHead:
     return NiftiHead(path, shape, replace(geometry, spacing_known=known), layout)
 
 
+def phases_of(path: Path) -> Iterator[npt.NDArray[Any]]:
+    """``(x, y, slice, 1)`` values of a NIfTI file, phase by phase.
+
+    Raises
+    ------
+    InputError
+        If they are damaged or are not numbers.
+    """
+    image = _open(path)
+    x, y, z, n_phases = _four_axes(image.shape)
+    for t in range(n_phases):
+        try:
+            phase = np.asanyarray(image.dataobj[..., t] if n_phases > 1 else image.dataobj)
+        except Exception as error:  # nibabel raises whatever the broken byte leads to
+            raise InputError(f"{path.name} cannot be read as NIfTI: it is damaged.") from error
+        if np.issubdtype(phase.dtype, np.floating) and not np.isfinite(phase).all():
+            raise InputError(f"{path.name} holds pixels that are not numbers (NaN or infinite).")
+        yield phase.reshape(x, y, z, 1)
+
+
 def read_array(path: Path) -> npt.NDArray[Any]:
     """``(x, y, slice, phase)`` values of a NIfTI file.
 
@@ -122,14 +142,7 @@ def read_array(path: Path) -> npt.NDArray[Any]:
     InputError
         If they are damaged or are not numbers.
     """
-    image = _open(path)
-    try:
-        array: npt.NDArray[Any] = np.asanyarray(image.dataobj)
-    except Exception as error:  # nibabel raises whatever the broken byte leads to
-        raise InputError(f"{path.name} cannot be read as NIfTI: it is damaged.") from error
-    if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
-        raise InputError(f"{path.name} holds pixels that are not numbers (NaN or infinite).")
-    return array.reshape(_four_axes(array.shape))
+    return np.concatenate(list(phases_of(path)), axis=3)
 
 
 def nifti_stem(path: Path) -> str:
@@ -245,7 +258,7 @@ def _open(path: Path) -> Any:
     if not path.is_file():
         raise NothingToReadError(f"There is no file {path}.")
     try:
-        image: Any = nib.load(path)
+        image: Any = nib.load(path, keep_file_open=True)  # phases are read one after the other
         kind, shape = image.get_data_dtype().kind, image.shape
     except Exception as error:  # nibabel raises whatever the broken byte leads to
         raise InputError(f"{path.name} cannot be read as NIfTI: it is damaged.") from error

@@ -22,15 +22,14 @@ from napari_cmr.core import (
 )
 from napari_cmr.io.acdc import acdc_entry, read_info
 from napari_cmr.io.anatomy import TOWARDS_APEX
-from napari_cmr.io.catalogue import Entry
-from napari_cmr.io.header import Kind
+from napari_cmr.io.catalogue import Entry, left_alone_finding, ranked
+from napari_cmr.io.header import KIND_SEQUENCES, Kind
 from napari_cmr.io.label_files import is_label_file
 from napari_cmr.io.naming import kind_of, view_hint
 from napari_cmr.io.nifti import SPACING_UNKNOWN, NiftiHead, nifti_stem, read_nifti_head
-from napari_cmr.io.nifti_pixels import NiftiSlices
+from napari_cmr.io.nifti_pixels import NiftiFiles
 from napari_cmr.io.views import Plane, guess_views
 
-_KIND_SEQUENCES = {Kind.LGE: Sequence.LGE, Kind.T1: Sequence.T1, Kind.T2: Sequence.T2}
 _SAME_DIRECTION = 1e-2
 _TIMES_UNKNOWN = Finding(
     "phase-times-unknown",
@@ -98,10 +97,10 @@ def _entries(folder: Path, heads: list[NiftiHead]) -> list[Entry]:
     planes = [Plane(j.geometry, j.heads[0].picture_shape[2:], _sequence(j), j.hint) for j in joins]
     worked = [i for i, j in enumerate(joins) if not _left_alone(j)]
     views = dict(zip(worked, guess_views([planes[i] for i in worked]), strict=True))
-    return [
+    return ranked(
         _entry(folder, join, planes[i].sequence, *views.get(i, (View.UNKNOWN, "left alone")))
         for i, join in enumerate(joins)
-    ]
+    )
 
 
 def _join(heads: list[NiftiHead]) -> list[_Join]:
@@ -175,19 +174,20 @@ def _words(path: Path) -> tuple[Kind, View | None]:
 
 
 def _left_alone(join: _Join) -> str:
-    named = join.kind is not Kind.PLAIN and join.kind not in _KIND_SEQUENCES
+    named = join.kind is not Kind.PLAIN and join.kind not in KIND_SEQUENCES
     return join.kind.value if named else ""
 
 
 def _sequence(join: _Join) -> Sequence:
-    if join.kind in _KIND_SEQUENCES:
-        return _KIND_SEQUENCES[join.kind]
+    if join.kind in KIND_SEQUENCES:
+        return KIND_SEQUENCES[join.kind]
     n_phases = join.heads[0].shape[3]
     return Sequence.CINE if n_phases > 1 and join.kind is Kind.PLAIN else Sequence.OTHER
 
 
 def _entry(folder: Path, join: _Join, sequence: Sequence, view: View, basis: str) -> Entry:
     t, _, y, x = join.heads[0].picture_shape
+    shape = (t, join.geometry.n_slices, y, x)
     findings = []
     if t > 1:
         findings.append(_TIMES_UNKNOWN)
@@ -195,9 +195,7 @@ def _entry(folder: Path, join: _Join, sequence: Sequence, view: View, basis: str
         findings.append(SPACING_UNKNOWN)
     left_alone = _left_alone(join)
     if left_alone:
-        findings.append(
-            Finding("left-alone", f"This is no cine, LGE or map: {left_alone}.", "Left alone.")
-        )
+        findings.append(left_alone_finding(left_alone))
     files = tuple(h.path for h in join.heads)
     stem = nifti_stem(files[0]) if len(files) == 1 else folder.name
     return Entry(
@@ -205,11 +203,11 @@ def _entry(folder: Path, join: _Join, sequence: Sequence, view: View, basis: str
         view=view,
         view_basis=basis,
         sequence=sequence,
-        shape=(t, join.geometry.n_slices, y, x),
+        shape=shape,
         geometry=join.geometry,
         subject=stem,
         n_files=len(files),
-        source=NiftiSlices(files, join.layout),
+        source=NiftiFiles((files,), shape, join.layout),
         findings=tuple(findings),
         layout=join.layout,
         left_alone=left_alone,

@@ -6,14 +6,13 @@ import os
 from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from napari_cmr.core import Cancel, NothingToReadError, Progress, check_cancel
-from napari_cmr.io.catalogue import Catalogue, Entry
+from napari_cmr.io.catalogue import Catalogue, with_ids
 from napari_cmr.io.dicom_headers import read_headers
-from napari_cmr.io.dicom_study import dicom_entries, named
+from napari_cmr.io.dicom_study import dicom_entries
 from napari_cmr.io.header import Header
 from napari_cmr.io.nifti_folder import is_nifti, nifti_entries
 from napari_cmr.io.pixel_extent import Head, SkipError, read_head
@@ -63,11 +62,7 @@ def scan(
     every = [*entries, *from_nifti]
     if not every:
         raise NothingToReadError(_nothing(path, skipped))
-    return Catalogue(path, _with_ids(every), dict(sorted((+skipped).items())), tuple(findings))
-
-
-def _with_ids(entries: list[Entry]) -> tuple[Entry, ...]:
-    return tuple(replace(e, stack_id=name) for e, name in zip(entries, named(entries), strict=True))
+    return Catalogue(path, with_ids(every), dict(sorted((+skipped).items())), tuple(findings))
 
 
 def _files(path: Path) -> list[Path]:
