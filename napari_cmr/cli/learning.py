@@ -29,13 +29,12 @@ def finetune(
 ) -> None:
     """Train a localiser and a segmenter from scratch; a stopped run goes on where it was."""
     check_task(task)
-    import torch
-
     from napari_cmr.learn import SegmenterConfig, finetune_segmenter
 
-    torch.set_num_threads(threads)
     config = SegmenterConfig().with_steps(segmenter=steps, localiser=localiser_steps, seed=seed)
-    card = finetune_segmenter(manifest, out, config, name=name, version=version, say=typer.echo)
+    card = finetune_segmenter(
+        manifest, out, config, name=name, version=version, threads=threads, say=typer.echo
+    )
     typer.echo(f"wrote {out}: {card.name} {card.version}, {card.hours:.2f} hours")
 
 

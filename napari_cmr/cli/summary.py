@@ -29,7 +29,7 @@ def table(measures: Measures) -> str:
         value = getattr(measures, name)
         lines.append(f"{title:<15}" + ("unknown" if value is None else f"{value:7.1f} {unit}"))
     lines.append(
-        f"ED phase {measures.ed_phase + 1}, ES phase {measures.es_phase + 1} "
+        f"ED is phase {measures.ed_phase}, ES phase {measures.es_phase}, counted from 0 "
         f"({measures.phases_set_by})"
     )
     lines.extend(f"note: {note}" for note in measures.notes)

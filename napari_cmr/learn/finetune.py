@@ -18,7 +18,7 @@ from napari_cmr.learn.examples import load_frames
 from napari_cmr.learn.segmenter import SegmenterConfig, Trained, train_stage
 from napari_cmr.nets import Card, Metric, Model, Network, TrainingData, predict, save_model
 
-LV_SETS_TERMS = "research use; the images are not shipped with the model"
+TERMS = "research use; the images are not shipped with the model"
 
 
 def finetune_segmenter(
@@ -29,7 +29,8 @@ def finetune_segmenter(
     name: str,
     version: str,
     weights: Sequence[float] | None = None,
-    terms: str = LV_SETS_TERMS,
+    terms: str = TERMS,
+    threads: int = 2,
     say: Callable[[str], None] = print,
 ) -> Card:
     """Train localiser and segmenter on the ``train`` rows and measure on ``validation``.
@@ -42,12 +43,15 @@ def finetune_segmenter(
         The version folder; checkpoints lie in it too and a second call goes on from them.
     weights
         How often each set is drawn, relative to the others; even subjects if None.
+    threads
+        CPU threads of torch.
 
     Raises
     ------
     InputError
         If a manifest or a file it names is at fault.
     """
+    torch.set_num_threads(threads)
     sets = {path: read_manifest(path, need_labels=True) for path in manifests}
     train = {p: [r for r in rows if r.split in ("", "train")] for p, rows in sets.items()}
     held = {p: [r for r in rows if r.split == "validation"] for p, rows in sets.items()}

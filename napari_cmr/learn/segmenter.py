@@ -40,7 +40,7 @@ class StageConfig(BaseModel):
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     warm_up: int = 200
-    average: float = Field(0.999, description="decay of the moving average of the weights")
+    average: float = Field(default=0.999, description="decay of the moving average of the weights")
 
 
 class SegmenterConfig(BaseModel):
