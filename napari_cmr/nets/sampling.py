@@ -66,9 +66,9 @@ def square_points(centre_mm: tuple[float, float], size: int, step_mm: float) -> 
 def clip(images: Tensor) -> Tensor:
     """Each ``(c, y, x)`` picture between its 0.5th and 99.5th percentile, scaled to 0..1."""
     flat = images.flatten(1)
-    flat = flat[:, :: max(1, flat.shape[1] // 8192)].numpy()
-    bounds = np.percentile(flat, [0.5, 99.5], axis=1).astype(np.float32)
-    low, high = torch.from_numpy(bounds)[:, :, None, None, None]
+    some = flat[:, :: max(1, flat.shape[1] // 8192)].numpy()
+    bounds = torch.from_numpy(np.percentile(some, [0.5, 99.5], axis=1).astype(np.float32))
+    low, high = bounds[:, :, None, None, None].unbind()
     return ((images - low) / (high - low + EPS)).clamp(0, 1)
 
 

@@ -116,9 +116,10 @@ def verified_weights(folder: Path, card: Card) -> dict[str, torch.Tensor]:
             "they were refused. Install the model again."
         )
     try:
-        return load(data)
+        tensors: dict[str, torch.Tensor] = load(data)
     except SafetensorError as error:
         raise ModelError(f"The weights of {card.name} are damaged.") from error
+    return tensors
 
 
 def build(spec: Network) -> nn.Module:
