@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-import csv
+import json
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,9 +21,11 @@ from napari_cmr.learn.checkpoint import load_checkpoint, save_checkpoint
 from napari_cmr.learn.examples import EvenSampler, LabelledFrame
 from napari_cmr.learn.losses import partial_segmentation_loss
 from napari_cmr.nets.card import InputGrid, Network
-from napari_cmr.nets.shelf import build
+from napari_cmr.nets.shelf import build, device
 
 STRUCTURES = ("BACKGROUND", "LV", "MYO", "RV")
+LARGEST_GRADIENT = 12.0
+LOG_EVERY = 50
 
 
 class StageConfig(BaseModel):
@@ -110,59 +111,83 @@ def train_stage(
     the step that a run never stopped would have taken. Where ``validate`` is given, the average
     with the best ``score`` is kept, else the last.
     """
-    spec = Network(
-        encoder="unet", channels=config.channels, structures=STRUCTURES, grid=config.grid
-    )
     out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = build(spec).to(device)
-    average, best = copy.deepcopy(network), copy.deepcopy(network)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-    )
-    networks = {"network": network, "average": average, "best": best}
+    run = _Run(config, seed)
     checkpoint = out / f".{role}.checkpoint.safetensors"
-    state: dict[str, Any] = {"step": 0, "seconds": 0.0, "score": -math.inf}
     if checkpoint.is_file():
-        state = load_checkpoint(checkpoint, networks, optimizer)
-        say(f"{role}: going on from step {state['step']}")
+        run.load(checkpoint)
+        say(f"{role}: going on from step {run.step} of {config.steps}")
     sampler = EvenSampler(sets)
-    begun, saved = time.monotonic() - state["seconds"], time.monotonic()
-    losses = []
-    while state["step"] < config.steps:
-        step = state["step"]
-        for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * _schedule(step, config)
-        images, targets, labelled = (t.to(device) for t in draw_batch(sampler, config, seed, step))
-        network.train()
-        loss = partial_segmentation_loss(network(images), targets, labelled)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), 12.0)
-        optimizer.step()
-        _follow(average, network, min(config.average, (1 + step) / (10 + step)))
-        losses.append(loss.item())
-        state["step"] = step + 1
-        state["seconds"] = time.monotonic() - begun
-        last = state["step"] == config.steps
-        scores: dict[str, float] = {}
-        if validate and (last or (step + 1) % validate_every == 0):
-            scores = validate(average.eval(), spec)
-            if scores["score"] > state["score"]:
-                state["score"] = scores["score"]
-                best.load_state_dict(average.state_dict())
-        if last or scores or (step + 1) % 50 == 0:
-            record = {"step": step + 1, "loss": float(np.mean(losses)), **scores}
-            record["seconds"] = state["seconds"]
-            _log(out / f"{role}.csv", record)
+    begun, saved = time.monotonic() - run.seconds, time.monotonic()
+    losses: list[float] = []
+    while run.step < config.steps:
+        losses.append(run.advance(*draw_batch(sampler, config, seed, run.step)))
+        last = run.step == config.steps
+        judged = validate is not None and (last or run.step % validate_every == 0)
+        scores = run.judge(validate) if validate is not None and judged else {}
+        run.seconds = time.monotonic() - begun
+        if last or scores or run.step % LOG_EVERY == 0:
+            record = {"step": run.step, "loss": float(np.mean(losses)), **scores}
+            _log(out / f"{role}.jsonl", record | {"seconds": run.seconds})
             say(f"{role}: " + "  ".join(f"{k} {v:.4g}" for k, v in record.items()))
-            losses = []
+            losses.clear()
         if last or time.monotonic() - saved > checkpoint_every_s:
-            save_checkpoint(checkpoint, networks, optimizer, state)
+            run.save(checkpoint)
             saved = time.monotonic()
-    kept = best if validate else average
-    return Trained(spec, kept.cpu().eval(), state["seconds"], state["step"])
+    kept = run.best if validate is not None else run.average
+    return Trained(run.spec, kept.cpu().eval(), run.seconds, run.step)
+
+
+class _Run:
+    """A training at some step: the network, the moving average of its weights, the best one."""
+
+    def __init__(self, config: StageConfig, seed: int) -> None:
+        self.config = config
+        self.spec = Network(
+            encoder="unet", channels=config.channels, structures=STRUCTURES, grid=config.grid
+        )
+        torch.manual_seed(seed)
+        self.device = device()
+        self.network = build(self.spec).to(self.device)
+        self.average, self.best = copy.deepcopy(self.network), copy.deepcopy(self.network)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        self.step, self.seconds, self.score = 0, 0.0, -math.inf
+
+    def advance(self, images: Tensor, targets: Tensor, labelled: Tensor) -> float:
+        """Take one step and return its loss."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * _schedule(self.step, self.config)
+        images, targets, labelled = (t.to(self.device) for t in (images, targets, labelled))
+        loss = partial_segmentation_loss(self.network.train()(images), targets, labelled)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)
+        self.optimizer.step()
+        decay = min(self.config.average, (1 + self.step) / (10 + self.step))
+        _follow(self.average, self.network, decay)
+        self.step += 1
+        return float(loss.item())
+
+    def judge(self, validate: Validate) -> dict[str, float]:
+        """Score the average and remember it if it is the best so far."""
+        scores = validate(self.average.eval(), self.spec)
+        if scores["score"] > self.score:
+            self.score = scores["score"]
+            self.best.load_state_dict(self.average.state_dict())
+        return scores
+
+    def save(self, path: Path) -> None:
+        state = {"step": self.step, "seconds": self.seconds, "score": self.score}
+        save_checkpoint(path, self._networks(), self.optimizer, state)
+
+    def load(self, path: Path) -> None:
+        state = load_checkpoint(path, self._networks(), self.optimizer)
+        self.step, self.seconds, self.score = state["step"], state["seconds"], state["score"]
+
+    def _networks(self) -> dict[str, nn.Module]:
+        return {"network": self.network, "average": self.average, "best": self.best}
 
 
 def draw_batch(
@@ -215,7 +240,6 @@ def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
 
 
 def _log(path: Path, record: dict[str, float]) -> None:
-    """Append to a CSV whose columns are those of the first record that had scores."""
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([f"{k}={v:.6g}" for k, v in record.items()])
+    """Append one line of JSON, since records with and without scores differ in their fields."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")

@@ -55,7 +55,7 @@ def find_heart(stack: Stack, model: Model) -> Heart:
 
 def _find(stack: Stack, model: Model, pixel_mm: tuple[float, float]) -> tuple[Heart, float]:
     """The heart, and the root of its box's area in mm."""
-    network, grid = model.networks["localiser"], model.card.networks["localiser"].grid
+    grid = model.card.networks["localiser"].grid
     t, z, rows, columns = stack.shape
     middle = (rows * pixel_mm[0] / 2, columns * pixel_mm[1] / 2)
     points = square_points(middle, grid.size, grid.spacing_mm)
@@ -65,8 +65,7 @@ def _find(stack: Stack, model: Model, pixel_mm: tuple[float, float]) -> tuple[He
         images = torch.from_numpy(np.ascontiguousarray(stack.pixels[phase], np.float32))[:, None]
         small, small_mm = shrink(images, pixel_mm, grid.spacing_mm)
         crops = standardise(sample(clip(small), small_mm, points))
-        with torch.inference_mode():
-            heat += 1 - network(crops).softmax(1)[:, 0]
+        heat += 1 - model.run("localiser", crops).softmax(1)[:, 0]
     box = _largest_box((heat / len(phases) > 0.5).numpy())
     if box is None:
         return Heart(middle, pixel_mm, False), 0.0

@@ -25,6 +25,7 @@ from napari_cmr.nets.sampling import clip, sample, shrink, square_points, standa
 from napari_cmr.nets.shelf import Model
 
 BATCH = 16
+BEYOND_ANY_LOGIT = 30.0
 HEART_NOT_FOUND = Finding(
     "heart-not-found",
     "The localiser found no heart.",
@@ -101,25 +102,21 @@ def _segment(images: Tensor, model: Model, crop: _Crop) -> LabelArray:
     """``(n, y, x)`` pixels to ``(n, h, w)`` labels in the crop's window."""
     spec = model.card.networks["segmenter"]
     small, small_mm = shrink(images[:, None], crop.heart.pixel_mm, crop.step_mm)
-    crops = standardise(sample(clip(small), small_mm, crop.points))
-    with torch.inference_mode():
-        logits = _with_flips(model, crops)
-        # Background far outside, so that pixels beyond the crop are background too.
-        shifted = logits - logits[:, :1]
-        shifted[:, 1:] += 30.0
-        on_source = sample(shifted, (crop.step_mm, crop.step_mm), crop.back)
-        on_source[:, 1:] -= 30.0
-        best = on_source.argmax(1).to(torch.uint8).numpy()
+    logits = _with_flips(model, standardise(sample(clip(small), small_mm, crop.points)))
+    # Sampling gives zero beyond the crop; lifted above it, a class wins only inside.
+    lifted = logits - logits[:, :1]
+    lifted[:, 1:] += BEYOND_ANY_LOGIT
+    on_source = sample(lifted, (crop.step_mm, crop.step_mm), crop.back)
+    on_source[:, 1:] -= BEYOND_ANY_LOGIT
     table = np.array([Structure[name] for name in spec.structures], np.uint8)
-    return np.asarray(table[best], np.uint8)
+    return np.asarray(table[on_source.argmax(1).numpy()], np.uint8)
 
 
 def _with_flips(model: Model, crops: Tensor) -> Tensor:
     """Mean logits over the flips that the card asks for."""
-    network = model.networks["segmenter"]
-    logits: Tensor = network(crops)
+    logits = model.run("segmenter", crops)
     flips = model.card.test_time.get("flips", [])
     for axes in flips:
         dims = [{"rows": 2, "columns": 3}[axis] for axis in axes]
-        logits = logits + network(crops.flip(dims)).flip(dims)
+        logits = logits + model.run("segmenter", crops.flip(dims)).flip(dims)
     return functional.log_softmax(logits / (1 + len(flips)), 1)

@@ -33,6 +33,14 @@ class Model:
         """Name and version."""
         return f"{self.card.name} {self.card.version}"
 
+    def run(self, role: str, images: torch.Tensor) -> torch.Tensor:
+        """Logits of ``(n, 1, h, w)`` images, on the CPU whatever the network runs on."""
+        network = self.networks[role]
+        weight = next(network.parameters(), images)
+        with torch.inference_mode():
+            logits: torch.Tensor = network(images.to(weight.device))
+        return logits.cpu()
+
 
 def shelf_folder() -> Path:
     """Folder of the shipped models."""
@@ -94,7 +102,7 @@ def load_model(name: str | Path | None = None, *, task: str = "cine_sax_seg") ->
             raise ModelError(
                 f"The weights of {card.name} do not fit the encoder '{spec.encoder}' of its card."
             ) from error
-        networks[role] = network.eval()
+        networks[role] = network.to(device()).eval()
     return Model(card, networks)
 
 
@@ -133,6 +141,11 @@ def build(spec: Network) -> nn.Module:
     if spec.encoder != "unet":
         raise ModelError(f"There is no encoder '{spec.encoder}' in this version of napari-cmr.")
     return UNet(len(spec.structures), spec.channels)
+
+
+def device() -> torch.device:
+    """The GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def save_model(folder: Path, card: Card, networks: dict[str, nn.Module]) -> Card:
