@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+
+import typer
 
 from napari_cmr import io
 from napari_cmr.cli.progress import progress
@@ -20,8 +23,11 @@ def read_and_segment(
     with progress("Reading headers") as advance:
         catalogue = session.open(path, progress=advance)
     entry = io.sax_cine(catalogue, stack)
+    given = io.parse_spacing(spacing)
+    if given is None and any(f.code == "spacing-unknown" for f in entry.findings):
+        given = io.parse_spacing(_ask_for_spacing(entry.stack_id))
     with progress("Loading images") as advance:
-        session.choose(entry.stack_id, spacing=io.parse_spacing(spacing), progress=advance)
+        session.choose(entry.stack_id, spacing=given, progress=advance)
 
     def find(images: Stack, advance: Progress | None, cancel: Cancel | None) -> Segmentation:
         from napari_cmr import nets
@@ -32,6 +38,15 @@ def read_and_segment(
     with progress("Segmenting") as advance:
         session.predict(find, progress=advance)
     return session
+
+
+def _ask_for_spacing(stack_id: str) -> str:
+    """Ask a person at a terminal; a script gets ratios only, as the finding says."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return ""
+    question = f"{stack_id} has lost its spacing. Slice step, row, column in mm (empty: EF only)"
+    answer: str = typer.prompt(question, default="", show_default=False)
+    return answer
 
 
 def write_phantom(out: Path, kind: str, seed: int) -> None:
