@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,16 +41,21 @@ def canonical(h: Header) -> tuple[Any, ...]:
 
 
 def without_copies(headers: Iterable[Header]) -> tuple[list[Header], int]:
-    """Drop images whose UID was seen already; returns how many were dropped."""
-    seen: set[str] = set()
+    """Drop images that say all the same as another; returns how many were dropped.
+
+    Different images that share a UID, as careless de-identifiers leave them, are all kept.
+    """
+    seen: dict[str, set[Header]] = defaultdict(set)
     kept = []
     n_copies = 0
     for h in headers:
-        if h.uid and h.uid in seen:
+        said = replace(h, pixels=None)
+        if h.uid and said in seen[h.uid]:
             n_copies += 1
             continue
-        seen.add(h.uid)
-        kept.append(h)
+        shared = bool(h.uid and seen[h.uid])
+        seen[h.uid].add(said)
+        kept.append(replace(h, irregular=(*h.irregular, "shared-uid")) if shared else h)
     return kept, n_copies
 
 

@@ -32,9 +32,7 @@ class Writing:
 
     def uid(self, *of: object) -> str:
         """A valid UID that the same arguments give again."""
-        return str(
-            generate_uid(entropy_srcs=[self.study_uid, *map(str, (self.series_number, *of))])
-        )
+        return _uid_of(self.study_uid, self.series_number, *of)
 
     def time_ms(self, phase: int, z: int) -> float | None:
         """Milliseconds after the R wave, where known."""
@@ -51,8 +49,8 @@ def prepare(stack: Stack, description: str, series_number: int, seed: int) -> Wr
         If a pixel is not a finite number.
     """
     pixels, slope, intercept = _as_16_bits(stack.pixels)
-    study_uid = str(generate_uid(entropy_srcs=["study", stack.subject, str(seed)]))
-    frame_uid = str(generate_uid(entropy_srcs=["frame of reference", study_uid]))
+    study_uid = _uid_of("study", stack.subject, seed)
+    frame_uid = _uid_of("frame of reference", study_uid)
     return Writing(
         stack,
         pixels,
@@ -63,6 +61,11 @@ def prepare(stack: Stack, description: str, series_number: int, seed: int) -> Wr
         description,
         series_number,
     )
+
+
+def _uid_of(*sources: object) -> str:
+    """A UID that other sources do not give; pydicom joins them, so 1, 11 would be 11, 1."""
+    return str(generate_uid(entropy_srcs=["/".join(map(str, sources))]))
 
 
 def _as_16_bits(

@@ -347,6 +347,7 @@ _IRREGULAR = {
         "Some UIDs in the headers are not valid.",
         "They are used as text.",
     ),
+    "shared-uid": ("Different images have the same UID.", "All are used."),
     "short-pixels": ("An image lacks its last rows.", "They are filled with zeros."),
 }
 

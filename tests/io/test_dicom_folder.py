@@ -59,6 +59,11 @@ def test_a_written_cine_reads_back_equal(tmp_path, order, one_series_per_slice, 
     assert (read.height_cm, read.weight_kg) == (172, 70)
 
 
+def test_every_written_image_has_a_uid_of_its_own(tmp_path) -> None:
+    files = write_dicom(cine((12, 12, 4, 4)), tmp_path)
+    assert len({pydicom.dcmread(f).SOPInstanceUID for f in files}) == 144
+
+
 @pytest.mark.parametrize("order", ["phase-fastest", "slice-fastest"])
 @pytest.mark.parametrize("trigger", ["absent", "constant"])
 def test_without_true_trigger_times_the_next_key_orders_the_phases(

@@ -160,6 +160,14 @@ def test_a_copied_file_counts_once() -> None:
     assert skipped == {"copy of another file": 3}
 
 
+@pytest.mark.parametrize("uid", ["1.2.3", ""])
+def test_different_images_that_share_a_uid_are_all_used(uid) -> None:
+    stack = only([replace(h, uid=uid) for h in cine(5, 4)])
+    assert stack.shape[:2] == (5, 4)
+    assert codes(stack) == ({"shared-uid"} if uid else set())
+    np.testing.assert_allclose(stack.times_ms[:, 0], 40.0 * np.arange(5))
+
+
 def test_a_slice_that_lacks_a_phase_is_split_off() -> None:
     stacks, _, _ = sort_images([h for h in cine(5, 4) if h.uid != "1.2.1.3"])
     assert [s.shape[:2] for s in stacks] == [(5, 3), (4, 1)]
