@@ -72,13 +72,9 @@ def test_first_view_has_contrast_from_percentiles_and_fills_the_canvas(
     assert 0.9 < max(picture_mm / shown_mm) <= 1.0
 
 
-def test_choosing_in_the_list_shows_that_stack_alone(
-    open_study, study_folder, viewer, dock, qtbot
-):
+def test_choosing_in_the_list_shows_that_stack_alone(open_study, study_folder, viewer, dock, qtbot):
     open_study(study_folder)
-    row = next(
-        r for r in range(4) if dock.study.stacks.topLevelItem(r).text(1) == "4CH"
-    )
+    row = next(r for r in range(4) if dock.study.stacks.topLevelItem(r).text(1) == "4CH")
     choose_in_list(dock, qtbot, row)
     assert dock.session.stack.view == "4CH"
     assert [layer.metadata["view"] for layer in viewer.layers] == ["4CH"]
@@ -127,9 +123,7 @@ def test_prediction_is_computed_in_another_thread_and_committed_in_the_windows(
     assert told_in == [threading.main_thread()]
 
 
-def test_window_answers_while_segmenting(
-    open_study, study_folder, predictor, dock, viewer, qtbot
-):
+def test_window_answers_while_segmenting(open_study, study_folder, predictor, dock, viewer, qtbot):
     open_study(study_folder)
     ticks = []
     timer = QTimer()
