@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import struct
+import warnings
 from typing import Any
 
 import pydicom
@@ -42,7 +43,9 @@ def read_headers(head: Head) -> list[Header]:
     if not looks_like_dicom(head.data):
         raise SkipError("not an image")
     try:
-        return _records(head, *_parse(head))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of small rule breaks that do no harm here
+            return _records(head, *_parse(head))
     except SkipError:
         raise
     except Exception as error:  # a broken byte may surface as anything inside the parser
@@ -193,6 +196,8 @@ def _places(head: Head, values: Values, data: bytes, at: int, syntax: str) -> li
         offset, length = pixel_extent(head, data, at, syntax)
         if syntax in NATIVE and length < expected * (1 - _MISSING_AT_MOST):
             raise SkipError("truncated")
+    if n_frames > head.size:  # each takes a byte at the least, whatever the compression
+        raise SkipError("damaged")
     signed = values.short("PixelRepresentation") == 1
     slope = values.number("RescaleSlope")
     form = {

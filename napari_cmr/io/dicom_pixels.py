@@ -146,7 +146,10 @@ def decode(place: PixelPlace, data: bytes) -> npt.NDArray[Any]:
                 photometric_interpretation="MONOCHROME2",
                 pixel_keyword=place.keyword,
             )
-    except Exception as error:  # each decoder raises its own; the sentence is the same
+    except BaseException as error:  # each decoder raises its own; the sentence is the same
+        # The RLE decoder's panics are no Exception, and neither is the user's Ctrl-C.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         name = UID(place.syntax).name
         raise InputError(
             f"{place.path.name} cannot be decoded ({name}): it is damaged, or a decoder is missing."
@@ -159,6 +162,8 @@ def _native(place: PixelPlace, data: bytes) -> npt.NDArray[Any]:
     dtype = np.dtype(f"{order}{place.kind}{place.bits_allocated // 8}")
     n = place.rows * place.columns
     start = place.frame * n * dtype.itemsize if place.syntax == DEFLATED else 0
+    if len(data) < start + n * dtype.itemsize:
+        raise InputError(f"{place.path.name} holds fewer pixels than it promises.")
     array = np.frombuffer(data, dtype, n, start)
     array = array.reshape(place.rows, place.columns)
     unused = place.bits_allocated - place.bits_stored

@@ -1,15 +1,16 @@
 """Which view a stack shows: geometry against the short axis first, text as a hint.
 
-Angles are those of the plane around the long axis of the heart, seen from the apex with the
-patient's front up and left to the right. The 17-segment model puts the septum's middle at 180
-degrees and the planes of 2CH, 3CH and 4CH 60 degrees apart (Cerqueira 2002,
-doi:10.1161/hc0402.102975); in the chest the heart is turned by about -48 degrees from that.
+Angles are those of a plane around the long axis of the heart, seen from the apex with the
+patient's front up and left to the right. The planes of 2CH, 3CH and 4CH lie 60 degrees apart
+(17-segment model, Cerqueira 2002, doi:10.1161/hc0402.102975); the 4CH plane cuts the middle of
+the right ventricle, which in the chest lies at about 160 degrees.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -21,6 +22,9 @@ _SAX_MIN_SLICES = 3
 _PARALLEL_DEG = 15.0
 _LONG_AXIS_DEG = 45.0
 _USUAL_SAX_DEG = 35.0
+_TOWARDS_RV = np.array([-1.0, 1.0])  # (left, front)
+_CROSSING_DEG = 20.0
+_OFF_CENTRE_MM = 30.0
 _HINT_BONUS = 2.0
 _CLEAR = 1.0
 LONG_AXES = frozenset({View.CH2, View.CH3, View.CH4, View.RV2CH, View.RVOT, View.LAX})
@@ -83,7 +87,18 @@ _USUAL = (
 def guess_views(planes: Seq[Plane]) -> list[tuple[View, str]]:
     """A view for each stack of one study, and what it rests on."""
     sax = _short_axis(planes)
-    return [_guess(plane, sax, planes) for plane in planes]
+    if sax is None:
+        return [_alone(plane) for plane in planes]
+    singles = [p for p in planes if _is_single_long_axis(p, sax)]
+    lines = [_Line.of(p, sax) for p in singles]
+    heart = _heart_middle(lines)
+    told = {id(p): _long_axis(line, heart) for p, line in zip(singles, lines, strict=True)}
+    return [told.get(id(plane)) or _guess(plane, sax, planes) for plane in planes]
+
+
+def _is_single_long_axis(plane: Plane, sax: Plane) -> bool:
+    oriented = plane.geometry.oriented and plane.n_slices == 1
+    return oriented and _angle(plane.geometry.normal, sax.geometry.normal) >= _LONG_AXIS_DEG
 
 
 def _short_axis(planes: Seq[Plane]) -> Plane | None:
@@ -96,8 +111,8 @@ def _short_axis(planes: Seq[Plane]) -> Plane | None:
     return max(shorts, key=lambda p: (p.hint is View.SAX, p.n_slices), default=None)
 
 
-def _guess(plane: Plane, sax: Plane | None, planes: Seq[Plane]) -> tuple[View, str]:
-    if sax is None or not plane.geometry.oriented:
+def _guess(plane: Plane, sax: Plane, planes: Seq[Plane]) -> tuple[View, str]:
+    if not plane.geometry.oriented:
         return _alone(plane)
     angle = _angle(plane.geometry.normal, sax.geometry.normal)
     if plane is sax:
@@ -113,9 +128,7 @@ def _guess(plane: Plane, sax: Plane | None, planes: Seq[Plane]) -> tuple[View, s
         return View.SAX, f"parallel to the short axis (within {max(angle, 1):.0f} degrees)"
     if angle < _LONG_AXIS_DEG:
         return View.UNKNOWN, f"oblique: {angle:.0f} degrees off the short axis"
-    if plane.n_slices > 1:
-        return View.LAX, f"parallel slices {angle:.0f} degrees off the short axis, not told apart"
-    return _long_axis(plane, sax)
+    return View.LAX, f"parallel slices {angle:.0f} degrees off the short axis, not told apart"
 
 
 def _alone(plane: Plane) -> tuple[View, str]:
@@ -137,52 +150,96 @@ def _alone(plane: Plane) -> tuple[View, str]:
     return View.UNKNOWN, "one direction alone, and no description"
 
 
-def _long_axis(plane: Plane, sax: Plane) -> tuple[View, str]:
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """Where a single long-axis slice cuts the short-axis plane.
+
+    Parameters
+    ----------
+    angle
+        Degrees, 0 to 180, around the long axis.
+    across
+        Unit vector across the line, (left, front), towards the right ventricle.
+    offset
+        Millimetres from the middle of the short axis, along ``across``.
+    """
+
+    angle: float
+    across: FloatArray
+    offset: float
+    hint: View | None
+
+    @classmethod
+    def of(cls, plane: Plane, sax: Plane) -> _Line:
+        axis = sax.geometry.normal
+        axis = axis if axis @ TOWARDS_APEX >= 0 else -axis
+        front = _FRONT - axis * (_FRONT @ axis)
+        front /= np.linalg.norm(front)
+        left = np.cross(front, axis)
+        normal = plane.geometry.normal
+        across = np.array([normal @ left, normal @ front])
+        sign = 1.0 if across @ _TOWARDS_RV >= 0 else -1.0
+        length = sign * float(np.linalg.norm(across))
+        across = across / length
+        angle = float(np.degrees(np.arctan2(across[1], across[0])) + 90) % 180
+        offset = float((plane.middle - sax.middle) @ normal) / length
+        return cls(angle, across, offset, plane.hint)
+
+    def costs(self, heart: FloatArray) -> dict[View, float]:
+        """How badly each view fits, for a heart whose middle is at (left, front) mm."""
+        offset = self.offset - float(self.across @ heart)
+        costs = {}
+        for usual in _USUAL:
+            turn = (self.angle - usual.angle + 90) % 180 - 90
+            cost = (turn / usual.angle_sd) ** 2 + ((offset - usual.offset) / usual.offset_sd) ** 2
+            costs[usual.view] = cost - (_HINT_BONUS if self.hint is usual.view else 0.0)
+        return costs
+
+
+def _heart_middle(lines: Seq[_Line]) -> FloatArray:
+    """``(2,)`` where the left ventricle lies, (left, front) mm from the middle of the short axis.
+
+    Pictures are centred on it more or less; planes through it meet in it. Of the middle and the
+    points where two lines meet, the one that makes most sense of all lines.
+    """
+    points = [np.zeros(2)]
+    for a, b in combinations(lines, 2):
+        across = np.stack([a.across, b.across])
+        if abs(np.linalg.det(across)) > np.sin(np.radians(_CROSSING_DEG)):
+            points.append(np.linalg.solve(across, np.array([a.offset, b.offset])))
+
+    def badness(point: FloatArray) -> float:
+        off_centre = float(point @ point) / _OFF_CENTRE_MM**2
+        return off_centre + sum(min(line.costs(point).values()) for line in lines)
+
+    return min(points, key=badness)
+
+
+def _long_axis(line: _Line, heart: FloatArray) -> tuple[View, str]:
     """Compare a single long-axis slice with where the views usually lie."""
-    angle, offset = long_axis_place(plane, sax)
-    costs = {u.view: _cost(u, angle, offset) for u in _USUAL}
-    hinted = plane.hint if plane.hint in costs else None
-    scores = {v: c - (_HINT_BONUS if v is hinted else 0.0) for v, c in costs.items()}
-    first, second = sorted(scores, key=lambda v: scores[v])[:2]
+    costs = line.costs(heart)
+    first, second = sorted(costs, key=lambda v: costs[v])[:2]
+    offset = line.offset - float(line.across @ heart)
     where = (
-        f"turned {angle:.0f} degrees around the long axis and {abs(offset):.0f} mm "
-        f"{'right of' if offset >= 0 else 'left of'} the short axis' middle"
+        f"turned {line.angle:.0f} degrees around the long axis and {abs(offset):.0f} mm "
+        f"{'right' if offset >= 0 else 'left'} of it"
     )
-    if hinted is first:
+    if line.hint is first:
         return first, f"geometry and description: {where}"
-    if hinted is not None:
-        return first, f"geometry: {where}; the description says {hinted.value}"
-    if scores[second] - scores[first] < _CLEAR:
-        return first, f"geometry, not clearly: {where}; it may be {second.value}"
+    if line.hint in costs:
+        return first, f"geometry: {where}; the description says {line.hint}"
+    if costs[second] - costs[first] < _CLEAR:
+        return first, f"geometry, not clearly: {where}; it may be {second}"
     return first, f"geometry: {where}"
 
 
 def long_axis_place(plane: Plane, sax: Plane) -> tuple[float, float]:
-    """Angle (degrees, 0 to 180) around the long axis, and offset in mm to the right-front.
+    """Angle (degrees, 0 to 180) around the long axis, and offset in mm towards the right heart.
 
-    The offset is the distance in the short-axis plane from its middle, about where the left
-    ventricle lies, positive on the side of the right ventricle.
+    The offset is the distance in the short-axis plane from the middle of the short axis.
     """
-    axis = sax.geometry.normal
-    axis = axis if axis @ TOWARDS_APEX >= 0 else -axis
-    front = _FRONT - axis * (_FRONT @ axis)
-    front /= np.linalg.norm(front)
-    left = np.cross(front, axis)
-    normal = plane.geometry.normal
-    within = np.cross(axis, normal)
-    angle = float(np.degrees(np.arctan2(within @ front, within @ left)) % 180)
-    across = normal - axis * (normal @ axis)
-    across /= np.linalg.norm(across)
-    across = across if across @ (front - left) >= 0 else -across
-    if normal @ across < 0:
-        normal = -normal
-    offset = float((plane.middle - sax.middle) @ normal) / float(normal @ across)
-    return angle, offset
-
-
-def _cost(usual: _LongAxis, angle: float, offset: float) -> float:
-    turn = (angle - usual.angle + 90) % 180 - 90
-    return (turn / usual.angle_sd) ** 2 + ((offset - usual.offset) / usual.offset_sd) ** 2
+    line = _Line.of(plane, sax)
+    return line.angle, line.offset
 
 
 def _angle(a: FloatArray, b: FloatArray) -> float:

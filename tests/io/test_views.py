@@ -74,6 +74,18 @@ def test_a_single_long_axis_is_told_by_where_it_lies(degrees, offset, view, mirr
     assert basis.startswith("geometry")
 
 
+def test_a_heart_off_the_middle_of_the_pictures_is_found_where_its_planes_meet() -> None:
+    away = 18 * LEFT - 20 * FRONT
+    planes = [long_axis(d) for d in (42, 102, 162)]
+    moved = [Plane(_moved(p.geometry, away), p.shape, p.sequence, None) for p in planes]
+    views = guess_views([sax(), *moved])
+    assert [v for v, _ in views] == [View.SAX, View.CH2, View.CH3, View.CH4]
+
+
+def _moved(g, by):
+    return Geometry(g.origins + by, g.axes, g.pixel_spacing, g.thickness_mm)
+
+
 def test_a_description_that_contradicts_the_geometry_is_overruled_and_told() -> None:
     _, (view, basis) = guess_views([sax(), long_axis(102, hint=View.CH4)])
     assert view is View.CH3

@@ -13,6 +13,7 @@ import pytest
 
 from napari_cmr import io
 from napari_cmr.core import InputError, Sequence, Stack, View
+from napari_cmr.io.views import Plane, guess_views
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,12 @@ def test_the_views_are_those_that_the_pictures_show(siemens) -> None:
     for entry in io.scan(siemens).entries[1:]:
         path = entry.source.places[0][0].path
         assert shown[int(pydicom.dcmread(path, stop_before_pixels=True).SeriesNumber)] is entry.view
+
+
+def test_the_views_are_told_without_any_description(siemens) -> None:
+    entries = io.scan(siemens).entries
+    planes = [Plane(e.geometry, e.shape[2:], e.sequence, None) for e in entries]
+    assert [v for v, _ in guess_views(planes)] == [e.view for e in entries]
 
 
 def reference(folder: Path, t: int, z_mm: float, normal: np.ndarray) -> np.ndarray:
@@ -183,7 +190,6 @@ def test_dcm2niix_long_axes_are_told_apart_as_the_originals_are(converted) -> No
         ("4ch-1", (25, 1)),
         ("rvot-1", (25, 1)),
     ]
-    assert told_by[0] == ("sax-1", (25, 6))
 
 
 def _same_pixels_in_the_patient(a: Stack, b: Stack) -> None:
