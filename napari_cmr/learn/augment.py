@@ -35,6 +35,7 @@ class AugmentConfig(BaseModel):
     coarse: float = 0.15
     sharpen: float = 0.2
     local_contrast: float = 0.2
+    alone: float = 0.15
 
 
 def make_view(
@@ -53,26 +54,37 @@ def make_view(
     Parameters
     ----------
     image, label
-        ``(y, x)`` float32 and uint8.
+        ``(c, y, x)`` float32, a slice with its neighbours, and ``(y, x)`` uint8 of the slice.
     pixel_mm, centre_mm
         Step of the picture, and the crop's centre in mm from the picture's edge.
 
     Returns
     -------
     image, label
-        ``(1, size, size)`` float32, standardised, and ``(size, size)`` int64.
+        ``(c, size, size)`` float32, each slice standardised, and ``(size, size)`` int64.
     """
     points = _points(centre_mm, size, step_mm, config, rng)
-    picture = clip(image[None, None])
-    one_hot = functional.one_hot(label.long(), n_classes).permute(2, 0, 1)[None].float()
+    pictures = clip(image[:, None])
     if rng.random() < config.narrow_view:
-        picture = _narrow(picture, pixel_mm, centre_mm, rng)
-    small, small_mm = shrink(torch.cat([picture, one_hot], 1), pixel_mm, step_mm)
-    crop = sample(small, small_mm, points)
-    target = crop[0, 1:].clone()
+        pictures = _narrow(pictures, pixel_mm, centre_mm, rng)
+    one_hot = functional.one_hot(label.long(), n_classes).permute(2, 0, 1)[:, None].float()
+    small, small_mm = shrink(torch.cat([pictures, one_hot]), pixel_mm, step_mm)
+    crop = sample(small, small_mm, points)[:, 0]
+    target = crop[len(image) :].clone()
     target[0] = 1 - target[1:].sum(0)  # outside the picture there is background
-    view = _other_scanner(crop[:, :1], config, rng)
-    return standardise(view)[0], target.argmax(0)
+    view = standardise(_other_scanner(crop[: len(image), None], config, rng))[:, 0]
+    view[~image.flatten(1).any(1)] = 0  # a neighbour beyond the stack stays absent
+    return _hide_neighbours(view, config, rng), target.argmax(0)
+
+
+def _hide_neighbours(view: Tensor, config: AugmentConfig, rng: np.random.Generator) -> Tensor:
+    """Sometimes a slice is alone, and stacks run from the apex as well as from the base."""
+    middle = len(view) // 2
+    if rng.random() < config.alone:
+        alone = torch.zeros_like(view)
+        alone[middle] = view[middle]
+        return alone
+    return view.flip(0) if rng.random() < 0.5 else view
 
 
 def _points(
@@ -121,7 +133,7 @@ def _narrow(
 
 
 def _other_scanner(x: Tensor, config: AugmentConfig, rng: np.random.Generator) -> Tensor:
-    """Change contrast, bias, sharpness and noise of a ``(1, 1, h, w)`` picture in 0..1."""
+    """Change contrast, bias, sharpness and noise of ``(c, 1, h, w)`` slices in 0..1 alike."""
     size = x.shape[-1]
     if rng.random() < config.coarse:
         side = int(size * rng.uniform(0.4, 0.8))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from napari_cmr.core import InputError, LabelArray
 from napari_cmr.io.manifest import ManifestRow, load_image, load_label
+from napari_cmr.nets.neighbours import slice_distance
 
 GUESSED_FIELD_MM = 340.0
 
@@ -32,6 +33,8 @@ class LabelledFrame:
         The structures that the labels could hold; pixels say nothing of others.
     centre_mm
         (row, column) of the middle of what is labelled, in mm from the picture's edge.
+    slice_mm
+        Distance of neighbouring slices; None where unknown or where there is one slice.
     """
 
     subject: str
@@ -40,6 +43,7 @@ class LabelledFrame:
     pixel_mm: tuple[float, float]
     structures: tuple[int, ...]
     centre_mm: tuple[float, float]
+    slice_mm: float | None = None
 
 
 def load_frames(rows: Sequence[ManifestRow]) -> list[LabelledFrame]:
@@ -63,11 +67,13 @@ def load_frames(rows: Sequence[ManifestRow]) -> list[LabelledFrame]:
         if not stack.geometry.spacing_known:
             guess = GUESSED_FIELD_MM / max(stack.shape[2:])
             pixel_mm = (guess, guess)
+        slice_mm = slice_distance(stack.geometry)
         for index, phase in enumerate(phases):
-            loaded.append((row.subject, stack.pixels[phase], truth.labels[index], pixel_mm))
+            pair = stack.pixels[phase], truth.labels[index]
+            loaded.append((row.subject, *pair, pixel_mm, slice_mm))
     if not loaded:
         raise InputError("The manifest has no labelled row to train on.")
-    structures = tuple(sorted({int(v) for _, _, lab, _ in loaded for v in np.unique(lab)} - {0}))
+    structures = tuple(sorted({int(v) for _, _, lab, _, _ in loaded for v in np.unique(lab)} - {0}))
     if not structures:
         raise InputError("All labels of the manifest are empty; there is nothing to learn.")
     return [
@@ -78,8 +84,9 @@ def load_frames(rows: Sequence[ManifestRow]) -> list[LabelledFrame]:
             pixel_mm,
             structures,
             _centre(labels, pixel_mm),
+            slice_mm,
         )
-        for subject, images, labels, pixel_mm in loaded
+        for subject, images, labels, pixel_mm, slice_mm in loaded
     ]
 
 

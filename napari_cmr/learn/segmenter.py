@@ -21,9 +21,11 @@ from napari_cmr.learn.checkpoint import load_checkpoint, save_checkpoint
 from napari_cmr.learn.examples import EvenSampler, LabelledFrame
 from napari_cmr.learn.losses import partial_segmentation_loss
 from napari_cmr.nets.card import InputGrid, Network
+from napari_cmr.nets.neighbours import stride, with_neighbours
 from napari_cmr.nets.shelf import build, device
 
 STRUCTURES = ("BACKGROUND", "LV", "MYO", "RV")
+NEIGHBOUR_MM = float(Network.model_fields["neighbour_mm"].default)
 LARGEST_GRADIENT = 12.0
 LOG_EVERY = 50
 
@@ -35,6 +37,8 @@ class StageConfig(BaseModel):
 
     channels: tuple[int, ...]
     grid: InputGrid
+    neighbours: int = Field(default=0, ge=0, description="slices seen on either side")
+    skip_neighbour: float = Field(default=0.15, description="how often neighbours are further off")
     steps: int = Field(gt=0)
     augment: AugmentConfig
     batch: int = 16
@@ -59,10 +63,12 @@ class SegmenterConfig(BaseModel):
     segmenter: StageConfig = StageConfig(
         channels=(16, 32, 64, 128, 256, 320),
         grid=InputGrid(spacing_mm=1.4, size=128),
-        steps=6500,
+        neighbours=1,
+        steps=6000,
         augment=AugmentConfig(),
     )
     seed: int = 0
+    notes: str = Field(default="", description="what the other fields do not say")
     checkpoint_every_s: float = 120.0
     validate_every: int = 750
 
@@ -144,7 +150,11 @@ class _Run:
     def __init__(self, config: StageConfig, seed: int) -> None:
         self.config = config
         self.spec = Network(
-            encoder="unet", channels=config.channels, structures=STRUCTURES, grid=config.grid
+            encoder="unet",
+            channels=config.channels,
+            structures=STRUCTURES,
+            grid=config.grid,
+            neighbours=config.neighbours,
         )
         torch.manual_seed(seed)
         self.device = device()
@@ -193,14 +203,16 @@ class _Run:
 def draw_batch(
     sampler: EvenSampler, config: StageConfig, seed: int, step: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Images ``(n, 1, h, w)``, targets ``(n, h, w)`` and which channels are labelled ``(n, c)``."""
+    """Images ``(n, c, h, w)``, targets ``(n, h, w)`` and which channels are labelled ``(n, c)``."""
     rng = np.random.default_rng([seed, step])
     images, targets = [], []
     labelled = torch.zeros(config.batch, len(STRUCTURES), dtype=torch.bool)
     for i in range(config.batch):
         frame, index = sampler.draw(rng)
+        step_slices = stride(frame.slice_mm, NEIGHBOUR_MM)
+        step_slices *= 2 if rng.random() < config.skip_neighbour else 1
         image, target = make_view(
-            frame.images[index],
+            with_neighbours(frame.images, index, config.neighbours, step_slices),
             _as_channels(frame.labels[index]),
             frame.pixel_mm,
             frame.centre_mm,

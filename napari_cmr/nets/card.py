@@ -29,6 +29,12 @@ class Network(BaseModel):
     channels: tuple[int, ...]
     structures: tuple[str, ...] = Field(description="names of the output channels, in order")
     grid: InputGrid
+    neighbours: int = Field(
+        default=0, ge=0, description="slices seen on either side of the one that is segmented"
+    )
+    neighbour_mm: float = Field(
+        default=10.0, gt=0, description="how far apart the slices should be, as near as they are"
+    )
 
 
 class TrainingData(BaseModel):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -21,6 +23,7 @@ from napari_cmr.core import (
     check_cancel,
 )
 from napari_cmr.nets.locate import Heart, find_heart
+from napari_cmr.nets.neighbours import slice_distance, stride, with_neighbours
 from napari_cmr.nets.sampling import clip, sample, shrink, square_points, standardise
 from napari_cmr.nets.shelf import Model
 
@@ -59,16 +62,21 @@ def predict(
     check_cancel(cancel)
     heart = find_heart(stack, model)
     t, z, rows, columns = stack.shape
-    labels = np.zeros((t * z, rows, columns), np.uint8)
-    pixels = stack.pixels.reshape(t * z, rows, columns)
+    labels = np.zeros(stack.shape, np.uint8)
     crop = _Crop.of(model, heart, (rows, columns))
-    for start in range(0, t * z, BATCH):
-        check_cancel(cancel)
-        part = np.ascontiguousarray(pixels[start : start + BATCH], np.float32)
-        labels[start : start + BATCH, *crop.window] = _segment(torch.from_numpy(part), model, crop)
-        if progress is not None:
-            progress(min(start + BATCH, t * z), t * z)
-    found = Segmentation.on(stack, labels.reshape(stack.shape), model.title)
+    wanted = model.card.networks["segmenter"].neighbour_mm
+    step = stride(slice_distance(stack.geometry), wanted)
+    done = 0
+    for phase in range(t):
+        crops = _crops(stack.pixels[phase], model, crop, step)
+        for start in range(0, z, BATCH):
+            check_cancel(cancel)
+            part = slice(start, start + BATCH)
+            labels[phase, part, *crop.window] = _segment(crops[part], model, crop)
+            done += len(crops[part])
+            if progress is not None:
+                progress(done, t * z)
+    found = Segmentation.on(stack, labels, model.title)
     return found if heart.found else found.with_findings(HEART_NOT_FOUND)
 
 
@@ -98,17 +106,25 @@ class _Crop:
         return cls(heart, points, grid.spacing_mm, (window[0], window[1]), back)
 
 
-def _segment(images: Tensor, model: Model, crop: _Crop) -> LabelArray:
-    """``(n, y, x)`` pixels to ``(n, h, w)`` labels in the crop's window."""
-    spec = model.card.networks["segmenter"]
-    small, small_mm = shrink(images[:, None], crop.heart.pixel_mm, crop.step_mm)
-    logits = _with_flips(model, standardise(sample(clip(small), small_mm, crop.points)))
+def _crops(pixels: npt.NDArray[Any], model: Model, crop: _Crop, step: int) -> Tensor:
+    """``(z, y, x)`` pixels of a phase to the network's input ``(z, c, size, size)``."""
+    images = torch.from_numpy(np.ascontiguousarray(pixels, np.float32))[:, None]
+    small, small_mm = shrink(images, crop.heart.pixel_mm, crop.step_mm)
+    alone = standardise(sample(clip(small), small_mm, crop.points))[:, 0]
+    reach = model.card.networks["segmenter"].neighbours
+    return torch.stack([with_neighbours(alone, i, reach, step) for i in range(len(alone))])
+
+
+def _segment(crops: Tensor, model: Model, crop: _Crop) -> LabelArray:
+    """``(n, c, size, size)`` crops to ``(n, h, w)`` labels in the crop's window."""
+    logits = _with_flips(model, crops)
     # Sampling gives zero beyond the crop; lifted above it, a class wins only inside.
     lifted = logits - logits[:, :1]
     lifted[:, 1:] += BEYOND_ANY_LOGIT
     on_source = sample(lifted, (crop.step_mm, crop.step_mm), crop.back)
     on_source[:, 1:] -= BEYOND_ANY_LOGIT
-    table = np.array([Structure[name] for name in spec.structures], np.uint8)
+    structures = model.card.networks["segmenter"].structures
+    table = np.array([Structure[name] for name in structures], np.uint8)
     return np.asarray(table[on_source.argmax(1).numpy()], np.uint8)
 
 

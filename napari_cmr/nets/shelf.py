@@ -34,7 +34,7 @@ class Model:
         return f"{self.card.name} {self.card.version}"
 
     def run(self, role: str, images: torch.Tensor) -> torch.Tensor:
-        """Logits of ``(n, 1, h, w)`` images, on the CPU whatever the network runs on."""
+        """Logits of ``(n, c, h, w)`` images, on the CPU whatever the network runs on."""
         network = self.networks[role]
         weight = next(network.parameters(), images)
         with torch.inference_mode():
@@ -83,7 +83,7 @@ def load_model(name: str | Path | None = None, *, task: str = "cine_sax_seg") ->
         If there is no such model, it is for another task, or the weights are not those of the
         card.
     """
-    folder = _best_folder(task) if name is None else _folder(name)
+    folder = _best_folder(task) if name is None else find_folder(name)
     card = read_card(folder)
     if card.task != task:
         raise ModelError(f"The model {card.name} is for {card.task}, not for {task}.")
@@ -140,7 +140,7 @@ def build(spec: Network) -> nn.Module:
     """
     if spec.encoder != "unet":
         raise ModelError(f"There is no encoder '{spec.encoder}' in this version of napari-cmr.")
-    return UNet(len(spec.structures), spec.channels)
+    return UNet(len(spec.structures), spec.channels, 2 * spec.neighbours + 1)
 
 
 def device() -> torch.device:
@@ -203,7 +203,7 @@ def find_card(name: str | Path) -> Card:
     ModelError
         If there is no such model.
     """
-    return read_card(_folder(name))
+    return read_card(find_folder(name))
 
 
 def _best_folder(task: str) -> Path:
@@ -213,7 +213,14 @@ def _best_folder(task: str) -> Path:
     return shelf_folder() / cards[0].name
 
 
-def _folder(name: str | Path) -> Path:
+def find_folder(name: str | Path) -> Path:
+    """The folder of a model on the shelf, or the folder itself.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model.
+    """
     for folder in (Path(name), shelf_folder() / str(name)):
         if (folder / CARD).is_file():
             return folder

@@ -20,25 +20,34 @@ class UNetEncoder(nn.Module):
     ----------
     channels
         Width of each stage.
+    in_channels
+        Number of input channels.
     """
 
-    def __init__(self, channels: Sequence[int]) -> None:
+    def __init__(self, channels: Sequence[int], in_channels: int = 1) -> None:
         super().__init__()
-        widths = [1, *channels]
+        widths = [in_channels, *channels]
         self.stages = nn.ModuleList(
             ResidualUnit(
                 2, widths[i], widths[i + 1], 1 if i == 0 else 2, 3, 2, act=_ACT, norm=_NORM
             )
             for i in range(len(channels))
         )
+        self.width = channels[-1]
+        self.stride = 2 ** (len(channels) - 1)
+        self.smallest = self.stride + 1  # instance norm needs two pixels a map in training
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """``(n, 1, h, w)`` to one feature map a stage, finest first."""
+        """``(n, in_channels, h, w)`` to one feature map a stage, finest first."""
         features = []
         for stage in self.stages:
             images = stage(images)
             features.append(images)
         return features
+
+    def pooled(self, images: Tensor) -> Tensor:
+        """``(n, 1, h, w)`` to one vector a picture, ``(n, width)``."""
+        return self(images)[-1].mean(dim=(2, 3))  # type: ignore[no-any-return]
 
 
 class UNet(nn.Module):
@@ -51,11 +60,13 @@ class UNet(nn.Module):
     channels
         Width of each stage; height and width of the input must be multiples of
         ``2 ** (len(channels) - 1)``.
+    in_channels
+        Number of input channels.
     """
 
-    def __init__(self, n_classes: int, channels: Sequence[int]) -> None:
+    def __init__(self, n_classes: int, channels: Sequence[int], in_channels: int = 1) -> None:
         super().__init__()
-        self.encoder = UNetEncoder(channels)
+        self.encoder = UNetEncoder(channels, in_channels)
         pairs = list(pairwise(channels))[::-1]
         self.ups = nn.ModuleList(
             Convolution(2, deep, fine, 2, 3, act=_ACT, norm=_NORM, is_transposed=True)
@@ -67,7 +78,7 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(channels[0], n_classes, 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """``(n, 1, h, w)`` to logits ``(n, n_classes, h, w)``."""
+        """``(n, in_channels, h, w)`` to logits ``(n, n_classes, h, w)``."""
         *skips, x = self.encoder(images)
         for up, join, skip in zip(self.ups, self.joins, reversed(skips), strict=True):
             x = join(torch.cat([skip, up(x)], dim=1))

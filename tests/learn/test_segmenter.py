@@ -52,7 +52,7 @@ def test_without_changes_a_view_is_the_picture_itself():
     frame = frame_of("a")
     rng = np.random.default_rng(0)
     image, target = make_view(
-        frame.images[0], frame.labels[0], (1.5, 1.5), (48.0, 48.0), 64, 1.5, 4, NO_CHANGE, rng
+        frame.images[:1], frame.labels[0], (1.5, 1.5), (48.0, 48.0), 64, 1.5, 4, NO_CHANGE, rng
     )
     assert torch.equal(target, frame.labels[0].long())
     correlation = np.corrcoef(image.flatten(), frame.images[0].flatten())[0, 1]
@@ -63,7 +63,7 @@ def test_flipping_turns_picture_and_label_alike():
     frame = frame_of("a")
     flipped = NO_CHANGE.model_copy(update={"flip": 1.0})
     _, target = make_view(
-        frame.images[0], frame.labels[0], (1.5, 1.5), (48.0, 48.0), 64, 1.5, 4, flipped,
+        frame.images[:1], frame.labels[0], (1.5, 1.5), (48.0, 48.0), 64, 1.5, 4, flipped,
         np.random.default_rng(0),
     )  # fmt: skip
     assert torch.equal(target, frame.labels[0].flip(0, 1).long())
@@ -75,7 +75,7 @@ def test_zoom_makes_the_heart_as_much_larger_as_it_says():
     for zoom in (1.0, 1.3):
         config = NO_CHANGE.model_copy(update={"zoom": (zoom, zoom)})
         _, target = make_view(
-            frame.images[0], frame.labels[0], (1.5, 1.5), frame.centre_mm, 96, 1.0, 4, config,
+            frame.images[:1], frame.labels[0], (1.5, 1.5), frame.centre_mm, 96, 1.0, 4, config,
             np.random.default_rng(0),
         )  # fmt: skip
         areas.append(int((target == 1).sum()))
