@@ -83,7 +83,7 @@ class Entry:
             "view_basis": self.view_basis,
             "sequence": self.sequence.value,
             "shape": list(self.shape),
-            "spacing_mm": None if spacing is None else [round(v, 4) for v in spacing],
+            "spacing_mm": None if spacing is None else [round(v, 6) for v in spacing],
             "phase_ms": None if phases is None else [round(v, 3) for v in phases],
             "files": self.n_files,
             "findings": [
