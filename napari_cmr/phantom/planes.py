@@ -12,7 +12,7 @@ from napari_cmr.phantom.config import PhantomConfig
 HEART_CENTRE_LPS = np.array([32.0, -18.0, 0.0])
 """Middle of the LV in the chest, whose own middle is the origin."""
 
-_TO_RV_LPS = np.array([-0.65, -0.70, 0.25])  # made perpendicular to the long axis
+_TO_RV_LPS = np.array([-0.87, -0.27, -0.41])  # made perpendicular to the long axis
 _LONG_AXES = {View.CH4: 0.0, View.CH3: 120.0, View.CH2: 60.0}  # degrees from the septum
 
 
