@@ -40,7 +40,7 @@ def image_layer(source: Source) -> LayerData:
             "name": _title(stack),
             "colormap": "gray",
             "contrast_limits": contrast_limits(stack),
-            "interpolation2d": "cubic",
+            "interpolation2d": "linear",
             "metadata": _metadata(source),
             **_grid(stack),
         },

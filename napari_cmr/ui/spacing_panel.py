@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QGridLayout, QLabel, QPushButton, QWidget
 
-_ASK = "This file does not say how large a pixel is. Without it there is EF only, no volumes."
+_ASK = "Give the spacing to have volumes and mass:"
 _FIELDS = ("Slice step", "Row", "Column")
 
 

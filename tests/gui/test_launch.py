@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import napari
 import pytest
 
@@ -47,3 +51,49 @@ def import_named(python_name):
 
     module, name = python_name.split(":")
     return getattr(import_module(module), name)
+
+
+ENDLESS = """
+import sys, time
+from pathlib import Path
+from qtpy.QtCore import QTimer
+from napari_cmr import ui
+from napari_cmr.core import check_cancel
+
+def endless(stack, progress, cancel):
+    running.append(1)
+    while True:
+        check_cancel(cancel)
+        time.sleep(0.01)
+
+def close_once_running():
+    if running:
+        timer.stop()
+        viewer.window._qt_window.close()
+
+running = []
+viewer = ui.launch(block=False)
+(dock,) = viewer.window.dock_widgets.values()
+dock.coordinator.predictor = endless
+dock.open(Path(sys.argv[1]), segment=True)
+timer = QTimer()
+timer.timeout.connect(close_once_running)
+timer.start(50)
+import napari
+napari.run()
+print("left")
+"""
+
+
+def test_the_process_ends_when_its_window_is_closed_while_segmenting(study_folder, tmp_path):
+    ended = subprocess.run(
+        [sys.executable, "-c", ENDLESS, str(study_folder)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "NAPARI_CONFIG": str(tmp_path / "settings.yaml")},
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "left" in ended.stdout
+    assert "Traceback" not in ended.stderr
