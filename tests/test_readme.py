@@ -46,7 +46,8 @@ def test_python_blocks_run(block, folder):
         [sys.executable, "-c", block], cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert re.match(r"EF \d+ %, truth 60 %", done.stdout)
+    found, truth = map(int, re.findall(r"\d+", done.stdout))
+    assert found == pytest.approx(truth, abs=12)  # the network never saw a phantom
 
 
 def test_the_two_commands_of_the_set_up_are_targets_of_the_makefile():

@@ -1,0 +1,65 @@
+"""The main job on real studies, as a user would start it."""
+
+import json
+import shutil
+import subprocess
+
+import nibabel as nib
+import pytest
+
+from tests.cli.conftest import run  # noqa: F401  the fixture
+
+
+def numbers(folder):
+    return json.loads((folder / "measures.json").read_text())
+
+
+def check(folder, phases, slices):
+    assert (folder / "contours.png").stat().st_size > 10_000
+    assert (folder / "volume_curve.png").stat().st_size > 10_000
+    labels = nib.load(folder / "labels.nii.gz")
+    assert labels.shape[2:] == (slices, phases)
+    told = numbers(folder)
+    assert told["edv_ml"] > told["esv_ml"] > 0
+    assert told["sv_ml"] == pytest.approx(told["edv_ml"] - told["esv_ml"], abs=0.01)
+    assert len(told["lv_volumes_ml"]) == phases
+    return told
+
+
+def test_a_person_whose_slices_are_series_of_their_own(run, shared_data, tmp_path):  # noqa: F811
+    run("demo", shared_data / "siemens", "--headless", "--out", "out")
+    told = check(tmp_path / "out", phases=25, slices=6)
+    # two series of short-axis RR intervals lie between 776 and 863 ms
+    assert 60_000 / 863 - 1 <= told["heart_rate_bpm"] <= 60_000 / 776 + 1
+
+
+@pytest.mark.parametrize("part", ["swine/sax", "swine"])
+def test_an_animal_alone_and_with_its_long_axes(run, shared_data, tmp_path, part):  # noqa: F811
+    run("demo", shared_data / part, "--headless", "--out", "out")
+    check(tmp_path / "out", phases=20, slices=20)
+
+
+@pytest.mark.parametrize(("study", "phases", "slices"), [("siemens", 25, 6), ("swine/sax", 20, 20)])
+def test_what_dcm2niix_makes_of_a_study_gives_the_same_numbers(
+    run,  # noqa: F811
+    shared_data,
+    tmp_path,
+    study,
+    phases,
+    slices,
+):
+    if shutil.which("dcm2niix") is None:
+        pytest.skip("dcm2niix is not installed")
+    (tmp_path / "nifti").mkdir()
+    subprocess.run(
+        ["dcm2niix", "-z", "y", "-o", tmp_path / "nifti", shared_data / study],
+        check=True,
+        capture_output=True,
+    )
+    run("demo", tmp_path / "nifti", "--headless", "--out", "nifti-out")
+    run("demo", shared_data / study, "--headless", "--out", "dicom-out")
+    ours = check(tmp_path / "nifti-out", phases, slices)
+    theirs = numbers(tmp_path / "dicom-out")
+    for name in ("edv_ml", "esv_ml", "mass_g"):
+        assert ours[name] == pytest.approx(theirs[name], rel=0.02)
+    assert ours["phase_ms"] is None
