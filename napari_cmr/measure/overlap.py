@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from napari_cmr.core import FloatArray, InputError
 
@@ -71,17 +70,21 @@ def _around_both(
     a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Cut both to the box that holds both: distances are the same and take less time."""
-    (box,) = ndimage.find_objects((a | b).astype(np.uint8))
+    box = tuple(slice(int(i.min()), int(i.max()) + 1) for i in np.nonzero(a | b))
     return a[box], b[box]
 
 
 def _percentile95(
     a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_], spacing: tuple[float, ...]
 ) -> float:
+    from scipy import ndimage  # a fifth of a second, which a dock that opens must not wait for
+
     to_b: FloatArray = ndimage.distance_transform_edt(~_surface(b), sampling=spacing)
     return float(np.percentile(to_b[_surface(a)], 95))
 
 
 def _surface(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    from scipy import ndimage
+
     inside: npt.NDArray[np.bool_] = ndimage.binary_erosion(mask)
     return mask & ~inside
