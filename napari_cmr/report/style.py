@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from napari_cmr.core import Structure
+from napari_cmr.core.palette import COLOURS
+
 RESEARCH_USE = "For research use only. Not for diagnosis."
 
-# From the palette of Okabe and Ito (2008), which readers of any colour vision tell apart;
-# vermilion is lightened to stand out on black.
-ENDOCARDIUM = "#FF7033"
-EPICARDIUM = "#56B4E9"
-RV = "#F0E442"
+ENDOCARDIUM = COLOURS[Structure.LV]
+EPICARDIUM = COLOURS[Structure.MYO]
+RV = COLOURS[Structure.RV]
 TEXT = "#E8E8E8"
 QUIET = "#A8A8A8"
 BACKGROUND = "black"

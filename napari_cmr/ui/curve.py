@@ -10,7 +10,7 @@ from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_cmr.core import FloatArray, Measures, Structure
-from napari_cmr.ui.palette import COLOURS
+from napari_cmr.core.palette import COLOURS
 
 _LINE = "#ffe08a"
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from napari_cmr.core import Segmentation, Stack
+from napari_cmr.core.palette import COLOURS
 from napari_cmr.io import Catalogue
 from napari_cmr.ui.orientation import edges
-from napari_cmr.ui.palette import COLOURS
 
 SOURCE = "napari-cmr"
 """Key of the `Source` in a layer's metadata."""

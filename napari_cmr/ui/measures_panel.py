@@ -8,8 +8,8 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_cmr.core import Measures, Segmentation, Structure
+from napari_cmr.core.palette import COLOURS
 from napari_cmr.ui.curve import VolumeCurve
-from napari_cmr.ui.palette import COLOURS
 
 _DASH = "\N{EN DASH}"
 

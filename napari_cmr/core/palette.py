@@ -1,10 +1,10 @@
-"""Colours of the structures, the same on the image, in the curve and in the table."""
+"""Colours of the structures, the same in the window, in the curve and in the report."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 
-from napari_cmr.core import Structure
+from napari_cmr.core.labels import Structure
 
 # Okabe and Ito's set (Color Universal Design, 2008), which readers with any common colour
 # vision tell apart, lightened where it would be too dark on a grey picture.
