@@ -20,7 +20,13 @@ def save_checkpoint(
     optimizer: torch.optim.Optimizer | None,
     state: dict[str, Any],
 ) -> None:
-    """Write networks, optimizer moments and JSON-able state, whole or not at all."""
+    """Write networks, optimizer moments and JSON-able state, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written; the checkpoint before stays.
+    """
     tensors = {
         f"{role}.{key}": value.detach().clone().contiguous()
         for role, network in networks.items()
@@ -30,7 +36,12 @@ def save_checkpoint(
         for index, moments in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{k}": v.clone() for k, v in moments.items()}
     with replacing(path) as part:
-        save_file(tensors, part, metadata={"state": json.dumps(state)})
+        try:
+            save_file(tensors, part, metadata={"state": json.dumps(state)})
+        except SafetensorError as error:  # a full disk comes as this
+            raise InputError(
+                f"Cannot write the checkpoint {path} ({error}); the one before stays."
+            ) from error
 
 
 def load_checkpoint(

@@ -58,7 +58,7 @@ class ResNet50(nn.Module):
             self.add_module(f"layer{stage + 1}", layer)
         self.width = width
         self.stride = 8 if dilated else 32
-        self.smallest = 2 * self.stride
+        self.smallest = self.stride
         _start(self)
 
     def forward(self, images: Tensor) -> list[Tensor]:

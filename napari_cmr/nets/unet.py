@@ -33,6 +33,7 @@ class UNetEncoder(nn.Module):
             )
             for i in range(len(channels))
         )
+        self.channels = tuple(channels)
         self.width = channels[-1]
         self.stride = 2 ** (len(channels) - 1)
         self.smallest = self.stride + 1  # instance norm needs two pixels a map in training
@@ -79,7 +80,11 @@ class UNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """``(n, in_channels, h, w)`` to logits ``(n, n_classes, h, w)``."""
-        *skips, x = self.encoder(images)
+        return self.decode(self.encoder(images))
+
+    def decode(self, maps: Sequence[Tensor]) -> Tensor:
+        """The encoder's maps, finest first, to logits."""
+        *skips, x = maps
         for up, join, skip in zip(self.ups, self.joins, reversed(skips), strict=True):
             x = join(torch.cat([skip, up(x)], dim=1))
         logits: Tensor = self.head(x)

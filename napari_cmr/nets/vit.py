@@ -57,10 +57,19 @@ class VisionTransformer(nn.Module):
         nn.init.trunc_normal_(self.positions, std=0.02)
         self.apply(_start)
 
-    def patches(self, images: Tensor) -> Tensor:
-        """``(n, 1, h, w)`` to embedded patches ``(n, h/p * w/p, width)``, row by row."""
-        grid = self.embed(images)
-        return grid.flatten(2).transpose(1, 2) + self._positions(grid.shape[2], grid.shape[3])
+    def patches(
+        self, images: Tensor, hidden: Tensor | None = None, token: Tensor | None = None
+    ) -> Tensor:
+        """``(n, 1, h, w)`` to embedded patches ``(n, h/p * w/p, width)``, row by row.
+
+        Where ``hidden`` ``(n, h/p * w/p)`` is True, ``token`` ``(1, 1, width)`` takes the
+        patch's place; it is told where it stands, as all are.
+        """
+        grid: Tensor = self.embed(images)
+        tokens = grid.flatten(2).transpose(1, 2)
+        if hidden is not None and token is not None:
+            tokens = torch.where(hidden[..., None], token.to(tokens.dtype), tokens)
+        return tokens + self._positions(grid.shape[2], grid.shape[3])
 
     def encode(self, tokens: Tensor) -> Tensor:
         """Any subset of embedded patches ``(n, k, width)`` to ``(n, 1 + k, width)``.

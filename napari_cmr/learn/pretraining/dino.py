@@ -1,0 +1,210 @@
+"""DINO: a student that sees a part agrees with a teacher that sees the whole.
+
+Caron et al., "Emerging properties in self-supervised vision transformers", ICCV 2021. With
+``patch_term`` the student also names the masked patches as the teacher does that sees them:
+Zhou et al., "iBOT", ICLR 2022.
+"""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.parametrizations import weight_norm
+
+from napari_cmr.core import InputError
+from napari_cmr.learn.pretraining.masks import random_masks
+from napari_cmr.learn.pretraining.method import Method, MethodConfig, Outcome
+from napari_cmr.learn.pretraining.processes import mean_over_processes
+from napari_cmr.learn.pretraining.sampling import Batch
+from napari_cmr.learn.pretraining.teacher import follow, momentum_at, teacher_of
+from napari_cmr.learn.pretraining.views import ViewConfig, make_views
+from napari_cmr.nets.encoders import as_encoder
+from napari_cmr.nets.vit import VisionTransformer
+
+
+class DINOConfig(MethodConfig):
+    """The paper's numbers; the crops are sized for packed hearts, not for ImageNet."""
+
+    learning_rate: float = 5e-4
+    weight_decay: float = 0.04
+    last_weight_decay: float | None = 0.4
+    warm_up: float = 0.1
+    prototypes: int = Field(default=65536, gt=1)
+    hidden: int = 2048
+    bottleneck: int = 256
+    student_temperature: float = 0.1
+    teacher_temperature: float = 0.07
+    first_teacher_temperature: float = 0.04
+    temperature_warm_up: float = Field(default=0.3, ge=0, lt=1, description="share of the steps")
+    centre_momentum: float = 0.9
+    momentum: float = 0.996
+    frozen_last: float = Field(default=0.01, description="share of the steps without a last layer")
+    whole: ViewConfig = ViewConfig(size=96, area=(0.4, 1.0))
+    part: ViewConfig = ViewConfig(size=48, area=(0.05, 0.4))
+    parts: int = Field(default=8, ge=0)
+    patch_term: bool = False
+    mask_ratio: float = Field(default=0.3, gt=0, lt=1, description="of the patch term")
+
+
+class DINOHead(nn.Module):
+    """Three layers to a normalised bottleneck, then similarity to unit prototypes."""
+
+    def __init__(self, width: int, config: DINOConfig) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(
+            nn.Linear(width, config.hidden),
+            nn.GELU(),
+            nn.Linear(config.hidden, config.hidden),
+            nn.GELU(),
+            nn.Linear(config.hidden, config.bottleneck),
+        )
+        for layer in self.mlp:
+            if isinstance(layer, nn.Linear):
+                nn.init.trunc_normal_(layer.weight, std=0.02)
+                nn.init.zeros_(layer.bias)
+        self.last = weight_norm(nn.Linear(config.bottleneck, config.prototypes, bias=False))
+        length = self.last.parametrizations.weight.original0
+        length.data.fill_(1)
+        length.requires_grad_(False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """``(..., width)`` to ``(..., prototypes)``."""
+        out: Tensor = self.last(functional.normalize(self.mlp(features), dim=-1))
+        return out
+
+
+class DINO(Method):
+    """Student and teacher, each encoder and head; the teacher's centre."""
+
+    centre: Tensor
+    patch_centre: Tensor
+
+    def __init__(self, encoder: nn.Module, config: DINOConfig) -> None:
+        super().__init__()
+        if config.patch_term and not isinstance(encoder, VisionTransformer):
+            raise InputError(
+                "The patch term needs patches: choose vit_small_patch8 or leave it out."
+            )
+        self.config, self.view_size = config, config.whole.size
+        head = DINOHead(as_encoder(encoder).width, config)
+        self.student = nn.ModuleDict({"encoder": encoder, "head": head})
+        self.teacher = teacher_of(self.student)
+        self.teacher_temperature = config.first_teacher_temperature
+        self.register_buffer("centre", torch.zeros(config.prototypes))
+        if config.patch_term:
+            self.mask_token = nn.Parameter(torch.zeros(1, 1, as_encoder(encoder).width))
+            self.register_buffer("patch_centre", torch.zeros(config.prototypes))
+
+    def before_step(self, step: int, steps: int) -> None:
+        """The teacher's temperature rises at first."""
+        first, last = self.config.first_teacher_temperature, self.config.teacher_temperature
+        done = min(1.0, step / max(1.0, self.config.temperature_warm_up * steps))
+        self.teacher_temperature = first + (last - first) * done
+
+    def forward(self, batch: Batch) -> Outcome:
+        """Two whole views for both, the parts for the student alone."""
+        config = self.config
+        sources = (batch.images, batch.partners)
+        whole = [make_views(sources[i], batch.keys, i, config.whole) for i in range(2)]
+        parts = [
+            make_views(sources[i % 2], batch.keys, 2 + i, config.part) for i in range(config.parts)
+        ]
+        with torch.no_grad():
+            seen, seen_patches = self._look(self.teacher, torch.cat(whole))
+        targets = self._targets(seen, self.centre)
+        masks = self._masks(batch.keys) if config.patch_term else None
+        features, student, patches = self._study(torch.cat(whole), masks)
+        logits = list(student.chunk(2))
+        if parts:
+            _, few, _ = self._study(torch.cat(parts), None)
+            logits += few.chunk(config.parts)
+        loss = dino_loss(list(targets.chunk(2)), logits, config.student_temperature)
+        if masks is not None:
+            wanted = self._targets(seen_patches[masks], self.patch_centre)
+            loss = loss + _agreement(wanted, patches[masks], config.student_temperature)
+            self._recentre(self.patch_centre, seen_patches[masks])
+        self._recentre(self.centre, seen)
+        return Outcome(loss, features, _entropies(targets))
+
+    def after_backward(self, step: int, steps: int) -> None:
+        """The prototypes stand still at first, as in the paper."""
+        if step < self.config.frozen_last * steps:
+            for parameter in self.student.get_submodule("head.last").parameters():
+                parameter.grad = None
+
+    def after_step(self, step: int, steps: int) -> None:
+        """The teacher follows."""
+        follow(self.teacher, self.student, momentum_at(step, steps, self.config.momentum))
+
+    def shipped(self) -> dict[str, nn.Module]:
+        """The teacher's encoder, which the paper evaluates."""
+        return {"encoder": self.teacher.get_submodule("encoder")}
+
+    def _look(self, networks: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Prototype logits of pictures, and of their patches where those are asked for."""
+        encoder, head = networks.get_submodule("encoder"), networks.get_submodule("head")
+        if not isinstance(encoder, VisionTransformer) or not self.config.patch_term:
+            return head(as_encoder(encoder).pooled(images)), images.new_zeros(0)
+        tokens = head(encoder.encode(encoder.patches(images)))
+        return tokens[:, 0], tokens[:, 1:]
+
+    def _study(self, images: Tensor, masks: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Features, prototype logits and patches' logits of the student."""
+        encoder = self.student.get_submodule("encoder")
+        head = self.student.get_submodule("head")
+        if masks is None or not isinstance(encoder, VisionTransformer):
+            features = as_encoder(encoder).pooled(images)
+            return features, head(features), images.new_zeros(0)
+        tokens = encoder.encode(encoder.patches(images, masks, self.mask_token))
+        logits = head(tokens)
+        return tokens[:, 0], logits[:, 0], logits[:, 1:]
+
+    def _masks(self, keys: Tensor) -> Tensor:
+        """``(2 n, patches)`` for both whole views."""
+        side = self.config.whole.size // as_encoder(self.student.get_submodule("encoder")).stride
+        return torch.cat(
+            [random_masks(keys + view, side**2, self.config.mask_ratio) for view in range(2)]
+        ).to(self.centre.device)
+
+    def _targets(self, logits: Tensor, centre: Tensor) -> Tensor:
+        """Centred and sharpened."""
+        return functional.softmax((logits.float() - centre) / self.teacher_temperature, dim=-1)
+
+    @torch.no_grad()
+    def _recentre(self, centre: Tensor, logits: Tensor) -> None:
+        mean = mean_over_processes(logits.float().mean(0))
+        centre.lerp_(mean, 1 - self.config.centre_momentum)
+
+
+def dino_loss(targets: list[Tensor], logits: list[Tensor], temperature: float) -> Tensor:
+    """Cross-entropy of the teacher's and the student's choice over all pairs of different views.
+
+    Parameters
+    ----------
+    targets
+        The teacher's probabilities of each whole view, ``(n, k)``.
+    logits
+        The student's of each view, the whole ones first in the same order.
+    """
+    pairs = [
+        _agreement(target, student, temperature)
+        for i, target in enumerate(targets)
+        for j, student in enumerate(logits)
+        if i != j
+    ]
+    return torch.stack(pairs).mean()
+
+
+def _agreement(target: Tensor, logits: Tensor, temperature: float) -> Tensor:
+    chance = functional.log_softmax(logits.float() / temperature, dim=-1)
+    return -(target.detach() * chance).sum(-1).mean()
+
+
+def _entropies(targets: Tensor) -> dict[str, Tensor]:
+    """Of each choice, and of all together, as shares of the largest possible."""
+    most = torch.log(torch.tensor(float(targets.shape[1])))
+    each = torch.special.entr(targets).sum(1).mean()
+    together = torch.special.entr(mean_over_processes(targets.mean(0))).sum()
+    return {"teacher_entropy": each.detach() / most, "teacher_diversity": together / most}

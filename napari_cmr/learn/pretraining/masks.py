@@ -1,0 +1,29 @@
+"""Which patches of a picture are hidden."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def random_masks(keys: Tensor, n_patches: int, ratio: float) -> Tensor:
+    """``(n, n_patches)`` bool, True where hidden: ``round(ratio * n_patches)`` in each row.
+
+    Parameters
+    ----------
+    keys
+        ``(n,)`` int64 seeds, one a picture.
+    """
+    hidden = round(ratio * n_patches)
+    masks = torch.zeros(len(keys), n_patches, dtype=torch.bool)
+    generator = torch.Generator()
+    for row, key in zip(masks, keys.tolist(), strict=True):
+        row[torch.randperm(n_patches, generator=generator.manual_seed(key))[:hidden]] = True
+    return masks
+
+
+def patches_of(images: Tensor, patch: int) -> Tensor:
+    """``(n, 1, h, w)`` to ``(n, h/p * w/p, p * p)``, row by row."""
+    n, _, h, w = images.shape
+    grid = images.reshape(n, h // patch, patch, w // patch, patch)
+    return grid.transpose(2, 3).reshape(n, -1, patch * patch)

@@ -1,0 +1,67 @@
+"""What every pretraining method is: a module that turns a batch into a loss."""
+
+from __future__ import annotations
+
+import abc
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from napari_cmr.learn.pretraining.sampling import Batch
+
+
+class MethodConfig(BaseModel):
+    """What all methods set; ``learning_rate`` is for a batch of 256 and scales with the batch."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    last_weight_decay: float | None = Field(
+        default=None, ge=0, description="at the end, if it grows"
+    )
+    warm_up: float = Field(ge=0, lt=1, description="share of the steps")
+    betas: tuple[float, float] = (0.9, 0.999)
+    clip: float = Field(default=3.0, gt=0, description="largest norm of the gradient")
+
+
+class Outcome(NamedTuple):
+    """A step's loss, the pooled features ``(n, d)`` to watch, and what else to watch."""
+
+    loss: Tensor
+    features: Tensor
+    watched: dict[str, Tensor]
+
+
+class Method(nn.Module, abc.ABC):
+    """A pretraining method with its networks; trained as one module.
+
+    ``needs_positions`` tells the sampler to draw placed slices only, ``pairs`` whether two
+    frames of one slice can be a positive pair.
+    """
+
+    needs_positions = False
+    pairs = True
+    view_size: int
+
+    @abc.abstractmethod
+    def forward(self, batch: Batch) -> Outcome:
+        """The loss of one batch."""
+
+    def after_step(self, step: int, steps: int) -> None:
+        """Called when the weights have changed in step ``step`` of ``steps``."""
+
+    def before_step(self, step: int, steps: int) -> None:
+        """Called before each step, for schedules of the method's own."""
+
+    def after_backward(self, step: int, steps: int) -> None:
+        """Called when the gradients are there, before they are clipped."""
+
+    @abc.abstractmethod
+    def shipped(self) -> dict[str, nn.Module]:
+        """What a version folder gets, by role; ``encoder`` is always there."""
+
+    def probed(self) -> nn.Module:
+        """The encoder that the probe looks at."""
+        return self.shipped()["encoder"]

@@ -1,0 +1,289 @@
+"""Pack the images of manifests once into 8-bit crops on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_cmr.core import FloatArray, Geometry, InputError, Stack
+from napari_cmr.io.manifest import ManifestRow, load_image, read_manifest
+from napari_cmr.learn.pretraining.pack import INDEX, META, RECORD, Pack, shard_name
+from napari_cmr.nets import Heart, InputGrid
+from napari_cmr.nets.sampling import clip, sample, shrink, square_points
+
+GUESSED_FIELD_MM = 340.0
+SHARD_IMAGES = 1024
+LARGEST_UNREADABLE_SHARE = 0.05
+POSITION_CLASSES = ("first third", "middle third", "last third")
+
+FindHeart = Callable[[Stack], Heart]
+Say = Callable[[str], None]
+
+
+def pack_manifests(
+    manifests: Sequence[Path],
+    folder: Path,
+    grid: InputGrid,
+    *,
+    probe: str = "position",
+    find_heart: FindHeart | None = None,
+    finder_name: str = "",
+    say: Say = print,
+) -> Pack:
+    """Pack all slices of all phases, or open the pack that an earlier call wrote.
+
+    Memory holds one stack and one shard, however many images there are.
+
+    Parameters
+    ----------
+    manifests
+        One CSV a data set. Rows of split ``validation`` are kept apart for the probe, rows of
+        another split than that, ``train`` and none are left out. Beyond the usual columns,
+        ``slice_rows`` says that a picture holds its slices one under the other, each with so
+        many rows, and ``slices_from`` (``base`` or ``apex``) where a stack begins; ``base`` is
+        taken where it is empty.
+    folder
+        Where packs lie; each is keyed by the manifests' contents and everything below.
+    grid
+        Spacing and side of the crops.
+    probe
+        What the k-NN probe tells apart: ``position`` (thirds of the heart) or a manifest column.
+    find_heart
+        Where to crop; the picture's middle if None, or where nothing is found.
+
+    Raises
+    ------
+    InputError
+        If a manifest is at fault, a subject is in both splits, more than 5 % of the rows cannot
+        be read, or the folder cannot be written.
+    """
+    key = _key(manifests, grid, probe, finder_name)
+    target = folder / f"pack-{key}"
+    if (target / META).is_file():
+        return Pack(target)
+    rows = [(s, row) for s, path in enumerate(manifests) for row in _wanted(read_manifest(path))]
+    _refuse_overlap([row for _, row in rows])
+    say(f"packing {len(rows)} images")
+    part = folder / f".{target.name}.part"
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        part.mkdir(parents=True)
+        writer = _Writer(part, grid.size)
+        source = _Source(rows, grid, probe, find_heart)
+        for crops, records in source:
+            writer.add(crops, records)
+        names = [path.parent.name for path in manifests]
+        writer.finish(source.summary(names) | {"grid": grid.model_dump(), "probe": probe})
+        part.rename(target)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"Cannot write the packed images to {folder} ({reason}).") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    if source.unreadable:
+        say(f"skipped {len(source.unreadable)} unreadable image(s)")
+    return Pack(target)
+
+
+@dataclass(eq=False)
+class _Source:
+    """Goes through the rows; knows afterwards what was met."""
+
+    rows: Sequence[tuple[int, ManifestRow]]
+    grid: InputGrid
+    probe: str
+    find_heart: FindHeart | None
+
+    def __post_init__(self) -> None:
+        self.unreadable: list[str] = []
+        self.empty = self.hearts = self.looked = 0
+        self.subjects: dict[tuple[int, str], int] = {}
+        self.sites: dict[tuple[Any, ...], int] = {}
+        self.classes: dict[str, int] = {}
+        if self.probe == "position":
+            self.classes = {name: i for i, name in enumerate(POSITION_CLASSES)}
+        self.spans = _slice_spans(self.rows)
+
+    def __iter__(self) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]]:
+        for number, row in self.rows:
+            try:
+                stack = _slices_apart(row, load_image(row))
+                crops, kept = self._crops(stack)
+            except InputError as error:
+                self.unreadable.append(f"{row.image.name}: {error}")
+                continue
+            self.empty += int((~kept).sum())
+            yield crops[kept], self._records(number, row, stack)[kept]
+        bad = len(self.unreadable)
+        if bad > LARGEST_UNREADABLE_SHARE * len(self.rows):
+            raise InputError(
+                f"{bad} of {len(self.rows)} images cannot be read, more than 5 %; mend or remove "
+                f"them: {'; '.join(self.unreadable[:5])}"
+            )
+
+    def summary(self, names: Sequence[str]) -> dict[str, Any]:
+        train = {key for key in self.subjects if key not in self._held_subjects()}
+        return {
+            "sets": {name: sum(s == i for s, _ in train) for i, name in enumerate(names)},
+            "unreadable": len(self.unreadable),
+            "empty": self.empty,
+            "stacks": self.looked,
+            "hearts_found": self.hearts if self.find_heart else None,
+            "classes": list(self.classes),
+        }
+
+    def _held_subjects(self) -> set[tuple[int, str]]:
+        return {(s, row.subject) for s, row in self.rows if row.split == "validation"}
+
+    def _crops(self, stack: Stack) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+        """``(t * z, size, size)`` and which of them hold anything."""
+        t, z, rows, columns = stack.shape
+        pixels = stack.pixels.reshape(t * z, rows, columns)
+        if not np.issubdtype(pixels.dtype, np.number) or np.iscomplexobj(pixels):
+            raise InputError(f"pixels of type {pixels.dtype} are no grey values")
+        images = torch.from_numpy(np.ascontiguousarray(pixels, np.float32))[:, None]
+        if not bool(torch.isfinite(images).all()):
+            raise InputError("some pixels are not finite numbers")
+        pixel_mm, centre = self._where(stack)
+        kept = (images.amax(dim=(1, 2, 3)) > images.amin(dim=(1, 2, 3))).numpy()
+        small, small_mm = shrink(clip(images), pixel_mm, self.grid.spacing_mm)
+        crops = sample(small, small_mm, square_points(centre, self.grid.size, self.grid.spacing_mm))
+        return (crops[:, 0] * 255).round().clamp(0, 255).byte().numpy(), kept
+
+    def _where(self, stack: Stack) -> tuple[tuple[float, float], tuple[float, float]]:
+        """The step of the pixels and the centre of the crop, both in mm."""
+        self.looked += 1
+        if self.find_heart is not None:
+            heart = self.find_heart(stack)
+            self.hearts += heart.found
+            return heart.pixel_mm, heart.centre_mm
+        pixel_mm = stack.geometry.pixel_spacing
+        if not stack.geometry.spacing_known:
+            guess = GUESSED_FIELD_MM / max(stack.shape[2:])
+            pixel_mm = (guess, guess)
+        return pixel_mm, (stack.shape[2] * pixel_mm[0] / 2, stack.shape[3] * pixel_mm[1] / 2)
+
+    def _records(self, number: int, row: ManifestRow, stack: Stack) -> npt.NDArray[Any]:
+        t, z = stack.shape[:2]
+        subject = self.subjects.setdefault((number, row.subject), len(self.subjects))
+        positions = self._positions(number, row, z)
+        records = np.zeros((t, z), RECORD)
+        records["subject"] = subject
+        records["held"] = row.split == "validation"
+        records["position"] = positions
+        first = int(row.slice) if row.slice.isdigit() else 0
+        for index in range(z):
+            site = (subject, row.view, row.sequence, first + index)
+            records["site"][:, index] = self.sites.setdefault(site, len(self.sites))
+        records["label"] = [self._label(row, p) for p in positions]
+        return records.reshape(t * z)
+
+    def _positions(self, number: int, row: ManifestRow, z: int) -> FloatArray:
+        """0 at the base to 1 at the apex; NaN where a picture's place is unknown."""
+        if z > 1:
+            along = np.arange(z) / (z - 1)
+        else:
+            low, high = self.spans.get(_group(number, row), (0, 0))
+            known = high > low and row.slice.isdigit()
+            along = np.array([(int(row.slice) - low) / (high - low) if known else np.nan])
+        return 1 - along if row.columns.get("slices_from") == "apex" else along
+
+    def _label(self, row: ManifestRow, position: float) -> int:
+        """The probe's class, or -1 where it is unknown."""
+        if self.probe == "position":
+            return -1 if np.isnan(position) else min(2, int(position * 3))
+        value = row.columns.get(self.probe, "")
+        return self.classes.setdefault(value, len(self.classes)) if value else -1
+
+
+class _Writer:
+    """Collects crops into shards."""
+
+    def __init__(self, folder: Path, size: int) -> None:
+        self._folder, self._size = folder, size
+        self._waiting: list[npt.NDArray[np.uint8]] = []
+        self._records: list[npt.NDArray[Any]] = []
+        self._shards = 0
+
+    def add(self, crops: npt.NDArray[np.uint8], records: npt.NDArray[Any]) -> None:
+        self._waiting.extend(crops)
+        self._records.append(records)
+        while len(self._waiting) >= SHARD_IMAGES:
+            self._write(SHARD_IMAGES)
+
+    def finish(self, meta: dict[str, Any]) -> None:
+        if self._waiting:
+            self._write(len(self._waiting))
+        records = np.concatenate(self._records) if self._records else np.zeros(0, RECORD)
+        np.save(self._folder / INDEX, records)
+        meta |= {"images": len(records), "size": self._size, "shard_images": SHARD_IMAGES}
+        (self._folder / META).write_text(json.dumps(meta, indent=1), encoding="utf-8")
+
+    def _write(self, n: int) -> None:
+        np.save(self._folder / shard_name(self._shards), np.stack(self._waiting[:n]))
+        del self._waiting[:n]
+        self._shards += 1
+
+
+def _slices_apart(row: ManifestRow, stack: Stack) -> Stack:
+    """Cut a picture that holds its slices one under the other."""
+    if not row.columns.get("slice_rows"):
+        return stack
+    rows = row.number("slice_rows") or 0
+    t, z, height, columns = stack.shape
+    if z != 1 or rows < 1 or height % rows:
+        raise InputError(f"{height} rows are not slices of {rows:g} rows each")
+    n = height // int(rows)
+    geometry = Geometry.regular(
+        n,
+        row.spacing_mm or (1.0, 1.0, 1.0),
+        spacing_known=stack.geometry.spacing_known,
+    )
+    pixels = stack.pixels.reshape(t, n, int(rows), columns)
+    return replace(stack, pixels=pixels, geometry=geometry)
+
+
+def _group(number: int, row: ManifestRow) -> tuple[int, str, str, str, str]:
+    return number, row.subject, row.view, row.sequence, row.frame
+
+
+def _slice_spans(rows: Sequence[tuple[int, ManifestRow]]) -> dict[Any, tuple[int, int]]:
+    """Lowest and highest slice of each stack whose slices are files of their own."""
+    found: dict[Any, list[int]] = defaultdict(list)
+    for number, row in rows:
+        if row.slice.isdigit():
+            found[_group(number, row)].append(int(row.slice))
+    return {group: (min(numbers), max(numbers)) for group, numbers in found.items()}
+
+
+def _wanted(rows: Sequence[ManifestRow]) -> list[ManifestRow]:
+    return [row for row in rows if row.split in ("", "train", "validation")]
+
+
+def _refuse_overlap(rows: Sequence[ManifestRow]) -> None:
+    held = {row.subject for row in rows if row.split == "validation"}
+    both = sorted(held & {row.subject for row in rows if row.split != "validation"})
+    if both:
+        raise InputError(
+            f"{len(both)} subject(s) are in both the train and the validation split: "
+            f"{', '.join(both[:5])}."
+        )
+
+
+def _key(manifests: Sequence[Path], grid: InputGrid, probe: str, finder_name: str) -> str:
+    digest = hashlib.sha256(json.dumps([grid.model_dump(), probe, finder_name]).encode())
+    for path in manifests:
+        if not path.is_file():
+            raise InputError(f"There is no manifest {path}.")
+        digest.update(str(path.resolve()).encode() + path.read_bytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,187 @@
+"""From manifests to a version folder with a pretrained encoder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_cmr.core import InputError, Stack
+from napari_cmr.learn.evaluate import interval
+from napari_cmr.learn.pretraining.engine import Finished, RunConfig, launch, train
+from napari_cmr.learn.pretraining.packing import FindHeart, pack_manifests
+from napari_cmr.learn.pretraining.registry import make_method, method_config
+from napari_cmr.nets import Card, Heart, InputGrid, Metric, Network, TrainingData
+from napari_cmr.nets.encoders import as_encoder, make_encoder
+from napari_cmr.nets.locate import find_heart
+from napari_cmr.nets.shelf import load_model, save_model
+
+GRID = InputGrid(spacing_mm=1.4, size=144)
+TERMS = "research use; the images are not shipped with the model"
+
+
+def pretrain(
+    manifests: Sequence[Path],
+    out: Path,
+    method: str,
+    encoder: str,
+    *,
+    run: RunConfig | None = None,
+    options: dict[str, Any] | None = None,
+    encoder_options: dict[str, Any] | None = None,
+    grid: InputGrid = GRID,
+    probe: str = "position",
+    heart_crop: bool = False,
+    finder: FindHeart | None = None,
+    packs: Path | None = None,
+    name: str | None = None,
+    version: str = "1.0.0",
+    terms: str = TERMS,
+    say: Callable[[str], None] = print,
+) -> Card:
+    """Pretrain an encoder on all training images of the manifests.
+
+    Parameters
+    ----------
+    manifests
+        One CSV a data set; see :func:`~napari_cmr.learn.pretraining.packing.pack_manifests`.
+    out
+        The version folder; checkpoints, progress and, without ``packs``, packed images lie in it
+        too, and a second call goes on from them.
+    method, encoder
+        Names; ``options`` and ``encoder_options`` change what the papers say.
+    heart_crop
+        Whether crops lie round the heart that ``finder`` finds, the shelf's localiser if None;
+        the picture's middle where nothing is found.
+
+    Returns
+    -------
+    Card
+        As written; ``networks["encoder"]`` says which encoder, the recipe how it was made.
+
+    Raises
+    ------
+    InputError
+        If method and encoder make no sense together, or the data are at fault.
+    """
+    run = run or RunConfig()
+    chosen = method_config(method, **(options or {}))
+    fabric = launch(run.precision)
+    torch.manual_seed(run.seed)
+    network = make_encoder(encoder, **(encoder_options or {}))
+    module = make_method(method, network, chosen)
+    if run.frame_pairs and not module.pairs:
+        raise InputError(f"{method} looks at one picture at a time; leave out the frame pairs.")
+    with fabric.rank_zero_first():
+        pack = pack_manifests(
+            manifests,
+            packs or out,
+            grid,
+            probe=probe,
+            find_heart=(finder or _shelf_finder()) if heart_crop else None,
+            finder_name="localiser" if heart_crop else "",
+            say=say if fabric.is_global_zero else _silent,
+        )
+    identity = {
+        "method": method,
+        "encoder": encoder,
+        "encoder options": json.loads(json.dumps(encoder_options or {})),
+        "method options": chosen.model_dump(mode="json"),
+        "packed images": pack.folder.name,
+    }
+    finished = train(fabric, module, identity, pack, run, chosen, out, say=say)
+    recipe = {
+        "method": method,
+        "method_options": chosen.model_dump(mode="json"),
+        "encoder_options": encoder_options or {},
+        "run": run.model_dump(mode="json"),
+        "processes": fabric.world_size,
+        "heart_crop": heart_crop,
+        "hearts_found": pack.meta["hearts_found"],
+        "stacks": pack.meta["stacks"],
+        "probe": probe,
+    }
+    card = Card(
+        name=name or f"{method}-{encoder}".replace("_", "-"),
+        version=version,
+        task="pretrain",
+        networks={
+            "encoder": Network(
+                encoder=encoder,
+                channels=(as_encoder(network).width,),
+                structures=(),
+                grid=InputGrid(spacing_mm=grid.spacing_mm, size=module.view_size),
+            )
+        },
+        tier="full",
+        label_map="none",
+        training_data=TrainingData(
+            sets=pack.meta["sets"], manifest_sha256=_hash(manifests), terms=terms
+        ),
+        recipe=recipe,
+        seed=run.seed,
+        hours=finished.seconds / 3600,
+        hardware=_hardware(fabric.world_size),
+        finished=True,
+        metrics=_metrics(finished),
+        sha256="",
+        licence="BSD-3-Clause for the weights; the training images have terms of their own",
+        intended_use="A start for fine-tuning on cardiac images; it gives no result by itself.",
+        bad_at=("anything before it is fine-tuned", "images unlike those it was trained on"),
+    )
+    if fabric.is_global_zero:
+        card = save_model(out, card, module.shipped())
+    fabric.barrier()
+    pack.close()
+    return card
+
+
+def _shelf_finder() -> FindHeart:
+    """The localiser of the shelf's best segmenter."""
+    model = load_model()
+
+    def find(stack: Stack) -> Heart:
+        return find_heart(stack, model)
+
+    return find
+
+
+def _metrics(finished: Finished) -> dict[str, dict[str, Metric]]:
+    """Probe figures over validation subjects."""
+    if finished.probe is None:
+        return {}
+    rng = np.random.default_rng(0)
+    chance = finished.probe.chance
+    return {
+        "validation images": {
+            "knn_accuracy": interval(list(finished.probe.accuracy.values()), rng),
+            "knn_chance": Metric(value=chance, low=None, high=None, n=len(finished.probe.accuracy)),
+        }
+    }
+
+
+def _hash(manifests: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in manifests:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _hardware(processes: int) -> str:
+    if torch.cuda.is_available():
+        return f"{processes} x {torch.cuda.get_device_name()}"
+    threads = torch.get_num_threads()
+    return (
+        f"{processes} process(es) of {threads} CPU thread(s) ({platform.machine()}), "
+        f"torch {torch.__version__}"
+    )
+
+
+def _silent(_: str) -> None:
+    """Say nothing: one process speaks for all."""
