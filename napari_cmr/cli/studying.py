@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from napari_cmr.cli.options import ModelName, SpacingText, StackId, StudyPath
+from napari_cmr.core import InputError
 
 HERE = Path("demo-output")
 
@@ -34,23 +35,23 @@ def demo(
         from napari_cmr.cli.pictures import write_demo
 
         write_demo(study, out, model=model, stack=stack, spacing=spacing)
-    else:
-        _window(study, segment=True)
+        return
+    if stack or spacing:
+        raise InputError("--stack and --spacing go with --headless; in the window choose there.")
+    from napari_cmr import ui
+    from napari_cmr.cli.summary import print_measures
+    from napari_cmr.review import sax_predictor
+
+    ui.launch(study, segment=True, predictor=sax_predictor(model), segmented=print_measures)
 
 
 def review(path: StudyPath) -> None:
     """Open a study in the window."""
     if not _has_display():
-        from napari_cmr.core import InputError
-
         raise InputError("There is no display to open a window on; use demo --headless.")
-    _window(path, segment=False)
-
-
-def _window(study: Path, *, segment: bool) -> None:
     from napari_cmr import ui
 
-    ui.launch(study, segment=segment)
+    ui.launch(path)
 
 
 def _has_display() -> bool:

@@ -9,8 +9,8 @@ import typer
 
 from napari_cmr import io
 from napari_cmr.cli.progress import progress
-from napari_cmr.core import Cancel, InputError, Progress, Segmentation, Stack
-from napari_cmr.review import ReviewSession
+from napari_cmr.core import InputError
+from napari_cmr.review import ReviewSession, sax_predictor
 
 PHANTOM_KINDS = ("dicom", "enhanced", "nifti")
 
@@ -29,14 +29,8 @@ def read_and_segment(
     with progress("Loading images") as advance:
         session.choose(entry.stack_id, spacing=given, progress=advance)
 
-    def find(images: Stack, advance: Progress | None, cancel: Cancel | None) -> Segmentation:
-        from napari_cmr import nets
-
-        loaded = nets.load_model(model, task="cine_sax_seg")
-        return nets.predict(images, loaded, progress=advance, cancel=cancel)
-
     with progress("Segmenting") as advance:
-        session.predict(find, progress=advance)
+        session.predict(sax_predictor(model), progress=advance)
     return session
 
 

@@ -6,7 +6,7 @@ from napari_cmr.review.session import (
     Reading,
     ReviewSession,
     Spacing,
-    predict_with_best_model,
+    sax_predictor,
     suggested,
 )
 from napari_cmr.review.task import Task
@@ -22,6 +22,6 @@ __all__ = [
     "StackChosen",
     "StudyOpened",
     "Task",
-    "predict_with_best_model",
+    "sax_predictor",
     "suggested",
 ]

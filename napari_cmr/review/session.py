@@ -188,7 +188,7 @@ class ReviewSession:
     def predicting(self, predictor: Predictor | None = None) -> Task[Segmentation]:
         """The task of `predict`."""
         catalogue, reading = self._open_catalogue(), self._chosen_reading()
-        find = predictor or predict_with_best_model
+        find = predictor or sax_predictor()
 
         def run(progress: Progress | None, cancel: Cancel | None) -> Segmentation:
             return find(reading.stack, progress, cancel)
@@ -268,22 +268,28 @@ def suggested(catalogue: io.Catalogue) -> str:
         return catalogue.entries[0].stack_id
 
 
-def predict_with_best_model(
-    stack: Stack, progress: Progress | None = None, cancel: Cancel | None = None
-) -> Segmentation:
-    """Segment a short-axis cine with the shelf's best model.
+def sax_predictor(model: str | Path | None = None) -> Predictor:
+    """What segments short-axis cines.
 
-    Raises
-    ------
-    InputError
-        If the stack shows another view.
+    Parameters
+    ----------
+    model
+        Name on the shelf or a version's folder; None is the shelf's best.
+
+    Returns
+    -------
+    A predictor that raises `InputError` if the stack shows another view.
     """
-    if stack.view not in (View.SAX, View.UNKNOWN):
-        raise InputError(
-            f"The model reads short-axis stacks and {stack.stack_id} is {stack.view}; "
-            "choose a short-axis one."
-        )
-    from napari_cmr import nets  # imports torch, which takes seconds
 
-    model = nets.load_model(task="cine_sax_seg")
-    return nets.predict(stack, model, progress=progress, cancel=cancel)
+    def find(stack: Stack, progress: Progress | None, cancel: Cancel | None) -> Segmentation:
+        if stack.view not in (View.SAX, View.UNKNOWN):
+            raise InputError(
+                f"The model reads short-axis stacks and {stack.stack_id} is {stack.view}; "
+                "choose a short-axis one."
+            )
+        from napari_cmr import nets  # imports torch, which takes seconds
+
+        loaded = nets.load_model(model, task="cine_sax_seg")
+        return nets.predict(stack, loaded, progress=progress, cancel=cancel)
+
+    return find

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from napari_cmr.review import Event, Predictor, ReviewSession, Segmented
 
 if TYPE_CHECKING:
     import napari
 
 
-def launch(path: Path | None = None, *, segment: bool = False, block: bool = True) -> napari.Viewer:
+def launch(
+    path: Path | None = None,
+    *,
+    segment: bool = False,
+    predictor: Predictor | None = None,
+    segmented: Callable[[ReviewSession], None] | None = None,
+    block: bool = True,
+) -> napari.Viewer:
     """Open napari with the cardiac dock.
 
     Parameters
@@ -18,6 +28,10 @@ def launch(path: Path | None = None, *, segment: bool = False, block: bool = Tru
         A study to open at once.
     segment
         Segment it as soon as it is open.
+    predictor
+        What finds structures; None is the shelf's best model.
+    segmented
+        Called each time a segmentation is done.
     block
         Return only when the window is closed.
     """
@@ -25,8 +39,19 @@ def launch(path: Path | None = None, *, segment: bool = False, block: bool = Tru
 
     viewer = napari.Viewer(title="Cardiac MR", show_welcome_screen=False)
     _, dock = viewer.window.add_plugin_dock_widget("napari-cmr", "Cardiac MR")
+    dock.coordinator.predictor = predictor
+    if segmented is not None:
+        _tell(dock.session, segmented)
     if path is not None:
         dock.open(Path(path), segment=segment)
     if block:
         napari.run()
     return viewer
+
+
+def _tell(session: ReviewSession, segmented: Callable[[ReviewSession], None]) -> None:
+    def on_changed(event: Event) -> None:
+        if isinstance(event, Segmented):
+            segmented(session)
+
+    session.changed.connect(on_changed)

@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import napari
+import numpy as np
 import pytest
 
 from napari_cmr import ui
@@ -35,6 +36,22 @@ def test_launch_with_a_study_opens_it(launched, study_folder, qtbot):
     qtbot.waitUntil(lambda: dock.session.stack is not None, timeout=WAIT_MS)
     qtbot.waitUntil(lambda: not dock.runner.busy, timeout=WAIT_MS)
     assert dock.session.stack.view == "SAX"
+
+
+def test_launch_tells_what_was_measured_when_it_is_done(launched, study_folder, qtbot):
+    from napari_cmr.core import Segmentation
+
+    def all_lv(stack, progress, cancel):
+        return Segmentation.on(stack, np.ones(stack.shape, np.uint8), "all")
+
+    told = []
+    dock = dock_of(
+        launched(study_folder, segment=True, predictor=all_lv, segmented=told.append, block=False)
+    )
+    qtbot.waitUntil(lambda: bool(told), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not dock.runner.busy, timeout=WAIT_MS)
+    assert told == [dock.session]
+    assert dock.session.measures.edv_ml > 0
 
 
 def test_a_command_of_the_manifest_starts_with_the_packages_name():
