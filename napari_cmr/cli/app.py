@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from napari_cmr import __version__
-from napari_cmr.cli import learning, models, reading, studying
+from napari_cmr.cli import learning, models, pretraining, reading, studying
 from napari_cmr.core import CancelledError, InputError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command()(reading.segment)
 app.command()(reading.measure)
 app.command()(reading.phantom)
 app.command()(learning.finetune)
+app.command()(pretraining.pretrain)
 app.command()(learning.predict)
 app.command()(learning.evaluate)
 app.add_typer(models.app, name="models")

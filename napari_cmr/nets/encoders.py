@@ -61,11 +61,14 @@ def make_encoder(name: str, **options: Any) -> nn.Module:
     Raises
     ------
     ModelError
-        If there is no encoder of that name.
+        If there is no encoder of that name, or it does not take the options.
     """
     if name not in ENCODERS:
         raise ModelError(f"There is no encoder '{name}'; there are {', '.join(ENCODERS)}.")
-    return ENCODERS[name](**options)
+    try:
+        return ENCODERS[name](**options)
+    except TypeError as error:
+        raise ModelError(f"The encoder {name} does not take these options: {error}.") from error
 
 
 def as_encoder(module: nn.Module) -> Encoder:

@@ -44,6 +44,11 @@ def test_an_unknown_encoder_is_refused_with_the_known_ones():
         make_encoder("vgg")
 
 
+def test_an_unknown_option_is_refused_by_name():
+    with pytest.raises(ModelError, match="wdith"):
+        make_encoder("vit_small_patch8", wdith=12)
+
+
 def test_the_small_transformer_has_the_published_size():
     n = sum(p.numel() for p in make_encoder("vit_small_patch8").blocks.parameters())
     per_block = 384 * 3 * 384 + 3 * 384 + 384 * 384 + 384 + 8 * 384 * 384 + 4 * 384 + 384 + 4 * 384

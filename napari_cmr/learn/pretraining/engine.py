@@ -115,12 +115,12 @@ def train(
     """
     out.mkdir(parents=True, exist_ok=True)
     run = _Run(fabric, method, identity, config, rates, out / CHECKPOINT)
-    if run.resume():
+    lead = fabric.is_global_zero
+    if run.resumed and lead:
         say(f"going on from step {run.step} of {config.steps}")
     sampler = Sampler(
         pack, seed=config.seed, frame_pairs=config.frame_pairs, placed=method.needs_positions
     )
-    lead = fabric.is_global_zero
     probe = Probe(pack, method.view_size)
     if probe.reason and lead:
         say(f"no probe: {probe.reason}")
@@ -166,16 +166,12 @@ class _Run:
         self.identity = identity | config.model_dump(mode="json", exclude=lengths)
         self.optimizer = torch.optim.AdamW(_groups(method), lr=0.0, betas=rates.betas)
         self.step, self.seconds, self.losses = 0, 0.0, list[float]()
-        self._since = time.monotonic(), 0
         method.to(fabric.device)
-        resumed = checkpoint.is_file() and self._load()
-        self._resumed = bool(resumed)
+        self.resumed = checkpoint.is_file()
+        if self.resumed:
+            self._load()
         self._since = time.monotonic(), self.step
         self.module, self.fabric_optimizer = fabric.setup(method, self.optimizer)
-
-    def resume(self) -> bool:
-        """Whether the run goes on from a checkpoint."""
-        return self._resumed
 
     def advance(self, batches: list[Batch]) -> Outcome:
         """Take one step over the parts of its batch."""
@@ -228,7 +224,7 @@ class _Run:
         state = {"step": self.step, "seconds": self.seconds, "run": self.identity}
         save_checkpoint(self.checkpoint, {"method": self.method}, self.optimizer, state)
 
-    def _load(self) -> bool:
+    def _load(self) -> None:
         written = read_state(self.checkpoint).get("run", {})
         for name, value in self.identity.items():
             if name != "steps" and written.get(name) != value:
@@ -238,7 +234,6 @@ class _Run:
                 )
         state = load_checkpoint(self.checkpoint, {"method": self.method}, self.optimizer)
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
-        return True
 
     def _note(self, loss: float) -> None:
         if not math.isfinite(loss):

@@ -72,12 +72,12 @@ def pretrain(
     """
     run = run or RunConfig()
     chosen = method_config(method, **(options or {}))
-    fabric = launch(run.precision)
     torch.manual_seed(run.seed)
     network = make_encoder(encoder, **(encoder_options or {}))
     module = make_method(method, network, chosen)
     if run.frame_pairs and not module.pairs:
         raise InputError(f"{method} looks at one picture at a time; leave out the frame pairs.")
+    fabric = launch(run.precision)
     with fabric.rank_zero_first():
         pack = pack_manifests(
             manifests,
@@ -88,18 +88,19 @@ def pretrain(
             finder_name="localiser" if heart_crop else "",
             say=say if fabric.is_global_zero else _silent,
         )
+    built = json.loads(json.dumps(encoder_options or {}))  # as a card or checkpoint gives it back
     identity = {
         "method": method,
         "encoder": encoder,
-        "encoder options": json.loads(json.dumps(encoder_options or {})),
+        "encoder options": built,
         "method options": chosen.model_dump(mode="json"),
         "packed images": pack.folder.name,
     }
     finished = train(fabric, module, identity, pack, run, chosen, out, say=say)
     recipe = {
         "method": method,
-        "method_options": chosen.model_dump(mode="json"),
-        "encoder_options": encoder_options or {},
+        "method_options": identity["method options"],
+        "encoder_options": built,
         "run": run.model_dump(mode="json"),
         "processes": fabric.world_size,
         "heart_crop": heart_crop,
@@ -107,27 +108,46 @@ def pretrain(
         "stacks": pack.meta["stacks"],
         "probe": probe,
     }
-    card = Card(
-        name=name or f"{method}-{encoder}".replace("_", "-"),
+    card = _card(
+        name or f"{method}-{encoder}".replace("_", "-"),
+        version,
+        Network(
+            encoder=encoder,
+            channels=(as_encoder(network).width,),
+            structures=(),
+            grid=InputGrid(spacing_mm=grid.spacing_mm, size=module.view_size),
+        ),
+        TrainingData(sets=pack.meta["sets"], manifest_sha256=_hash(manifests), terms=terms),
+        recipe,
+        finished,
+    )
+    if fabric.is_global_zero:
+        card = save_model(out, card, module.shipped())
+    fabric.barrier()
+    pack.close()
+    return card
+
+
+def _card(
+    name: str,
+    version: str,
+    network: Network,
+    data: TrainingData,
+    recipe: dict[str, Any],
+    finished: Finished,
+) -> Card:
+    return Card(
+        name=name,
         version=version,
         task="pretrain",
-        networks={
-            "encoder": Network(
-                encoder=encoder,
-                channels=(as_encoder(network).width,),
-                structures=(),
-                grid=InputGrid(spacing_mm=grid.spacing_mm, size=module.view_size),
-            )
-        },
+        networks={"encoder": network},
         tier="full",
         label_map="none",
-        training_data=TrainingData(
-            sets=pack.meta["sets"], manifest_sha256=_hash(manifests), terms=terms
-        ),
+        training_data=data,
         recipe=recipe,
-        seed=run.seed,
+        seed=recipe["run"]["seed"],
         hours=finished.seconds / 3600,
-        hardware=_hardware(fabric.world_size),
+        hardware=_hardware(recipe["processes"]),
         finished=True,
         metrics=_metrics(finished),
         sha256="",
@@ -135,11 +155,6 @@ def pretrain(
         intended_use="A start for fine-tuning on cardiac images; it gives no result by itself.",
         bad_at=("anything before it is fine-tuned", "images unlike those it was trained on"),
     )
-    if fabric.is_global_zero:
-        card = save_model(out, card, module.shipped())
-    fabric.barrier()
-    pack.close()
-    return card
 
 
 def _shelf_finder() -> FindHeart:

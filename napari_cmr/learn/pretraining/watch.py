@@ -21,7 +21,7 @@ TABLE = "progress.csv"
 LEAST_SPREAD = 0.02
 LEAST_RANK = 1.5
 LEAST_DIVERSITY = 0.05
-MOST_ENTROPY = 0.99
+MOST_ENTROPY = 0.999
 
 
 class Watcher:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 
 import numpy as np
@@ -58,17 +57,17 @@ def write_manifest(path: Path, rows: list[dict[str, object]]) -> Path:
 
 @pytest.fixture(scope="session")
 def phantoms(tmp_path_factory):
-    """Six phantom hearts as NIfTI: four to train on, two to probe."""
+    """Twelve phantom hearts as NIfTI: eight to train on, four to probe."""
     folder = tmp_path_factory.mktemp("phantoms")
     configs = [
         phantom.PhantomConfig.random(seed, rows=64, columns=64, pixel_mm=(4.0, 4.0), n_phases=2)
-        for seed in range(6)
+        for seed in range(12)
     ]
     phantom.write_nifti_studies([phantom.make(c) for c in configs], folder)
     with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     for row, config in zip(rows, configs, strict=True):
-        row["split"] = "validation" if config.seed > 3 else "train"
+        row["split"] = "validation" if config.seed > 7 else "train"
         row["slices_from"] = config.slices_from
     return write_manifest(folder / "split.csv", rows)
 
@@ -94,5 +93,15 @@ def pictures(folder: Path, n: int, *, side: int = 32, seed: int = 0) -> list[dic
     return rows
 
 
-def read_json(path: Path):
-    return json.loads(path.read_text(encoding="utf-8"))
+def tall_pictures(folder: Path, n: int) -> list[dict[str, object]]:
+    """Rows of PNG files with 200 slices one under the other."""
+    rows = pictures(folder, 1)
+    image = Path(str(rows[0]["image"]))
+    from PIL import Image
+
+    pixels = np.random.default_rng(0).integers(0, 255, (200 * 32, 32), np.uint8)
+    Image.fromarray(pixels).save(folder / image)
+    return [
+        {"subject": f"s{i}", "image": image, "slice_rows": 32, "spacing_mm": "8,4,4"}
+        for i in range(n)
+    ]

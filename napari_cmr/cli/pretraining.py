@@ -1,0 +1,94 @@
+"""The verb pretrain: an encoder from unlabelled images."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_cmr.cli.options import OutFolder, write_json
+from napari_cmr.core import InputError
+
+PARTS = ("run", "method", "encoder", "grid")
+
+
+def pretrain(
+    method: Annotated[str, typer.Option(help="simclr, pcl, dino, mim or byol.")],
+    encoder: Annotated[
+        str, typer.Option(help="vit_small_patch8, unet, resnet50 or deeplabv3_resnet50.")
+    ],
+    manifest: Annotated[
+        list[Path], typer.Option("--manifest", help="One CSV a data set; may be given again.")
+    ],
+    out: OutFolder,
+    steps: Annotated[int | None, typer.Option(help="Steps of the run.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Images a step, over all processes.")] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same run, on one CPU.")] = 0,
+    heart_crop: Annotated[
+        bool, typer.Option("--heart-crop", help="Crop round the heart that the localiser finds.")
+    ] = False,
+    frame_pairs: Annotated[
+        bool, typer.Option("--frame-pairs", help="Two frames of a slice are a positive pair.")
+    ] = False,
+    probe: Annotated[
+        str, typer.Option(help="What the k-NN probe tells apart: position or a column.")
+    ] = "position",
+    packs: Annotated[
+        Path | None, typer.Option(help="Folder of packed images that runs share; else in OUT.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="JSON with further settings under run, method, encoder and grid."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The encoder's name on its card.")] = None,
+    version: Annotated[str, typer.Option(help="The encoder's version.")] = "1.0.0",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the card there, too.")
+    ] = None,
+) -> None:
+    """Pretrain an encoder without labels; a stopped run goes on where it was.
+
+    Under torchrun or srun the same command uses all their processes.
+    """
+    settings = _settings(config)
+    given = {"steps": steps, "batch": batch, "frame_pairs": frame_pairs or None}
+    settings["run"] |= {"seed": seed} | {k: v for k, v in given.items() if v is not None}
+
+    from napari_cmr.learn.pretraining import pretrain as learn
+    from napari_cmr.learn.pretraining.settings import grid_of, run_of
+
+    card = learn(
+        manifest,
+        out,
+        method,
+        encoder,
+        run=run_of(settings["run"]),
+        options=settings["method"],
+        encoder_options=settings["encoder"],
+        grid=grid_of(settings["grid"]),
+        probe=probe,
+        heart_crop=heart_crop,
+        packs=packs,
+        name=name,
+        version=version,
+        say=typer.echo,
+    )
+    if json_file is not None:
+        write_json(json_file, card.model_dump(mode="json"))
+    typer.echo(f"wrote {out}: {card.name} {card.version}, {card.hours:.2f} hours")
+
+
+def _settings(path: Path | None) -> dict[str, dict[str, Any]]:
+    """The four parts of a settings file, empty where it says nothing."""
+    read: Any = {}
+    if path is not None:
+        try:
+            read = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} cannot be read as JSON.") from error
+    known = isinstance(read, dict) and set(read) <= set(PARTS)
+    if not known or not all(isinstance(part, dict) for part in read.values()):
+        raise InputError(f"{path} should hold settings under {', '.join(PARTS)}, nothing else.")
+    return {part: dict(read.get(part, {})) for part in PARTS}
