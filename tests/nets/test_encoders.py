@@ -39,6 +39,15 @@ def test_an_encoder_trains_on_the_smallest_picture_it_allows(name):
     assert all(torch.isfinite(p.grad).all() for p in encoder.parameters() if p.grad is not None)
 
 
+@pytest.mark.parametrize("name", ["resnet50", "deeplabv3_resnet50"])
+def test_a_norm_that_does_not_depend_on_the_batch_reaches_every_layer(name):
+    encoder = make_encoder(name, **SMALL[name], norm=["group", {"num_groups": 2}])
+    images = torch.randn(3, 1, 64, 64)
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in encoder.modules())
+    together, alone = encoder.pooled(images)[:1], encoder.pooled(images[:1])
+    assert torch.allclose(together, alone, atol=1e-5)
+
+
 def test_an_unknown_encoder_is_refused_with_the_known_ones():
     with pytest.raises(ModelError, match="vit_small_patch8"):
         make_encoder("vgg")

@@ -165,17 +165,18 @@ class _Run:
         lengths = {"precision", "log_every", "probe_every", "checkpoint_every_s"}
         self.identity = identity | config.model_dump(mode="json", exclude=lengths)
         self.optimizer = torch.optim.AdamW(_groups(method), lr=0.0, betas=rates.betas)
-        self.step, self.seconds, self.losses = 0, 0.0, list[float]()
+        self.step, self.seconds = 0, 0.0
+        self.losses, self.spent = list[float](), 0.0  # since the last record
         method.to(fabric.device)
         self.resumed = checkpoint.is_file()
         if self.resumed:
             self._load()
-        self._since = time.monotonic(), self.step
         self.module, self.fabric_optimizer = fabric.setup(method, self.optimizer)
 
     def advance(self, batches: list[Batch]) -> Outcome:
         """Take one step over the parts of its batch."""
         config, rates, steps = self.config, self.rates, self.config.steps
+        begun = time.monotonic()
         torch.manual_seed(_mixed(config.seed, self.step, self.fabric.global_rank))
         self._set_rates()
         self.method.before_step(self.step, steps)
@@ -195,12 +196,11 @@ class _Run:
         self.fabric_optimizer.zero_grad(set_to_none=True)
         self.method.after_step(self.step, steps)
         self.step += 1
+        self.spent += time.monotonic() - begun
         return outcome
 
     def record(self, outcome: Outcome, probe: ProbeResult | None) -> dict[str, Any]:
         """What to write of the steps since the last record."""
-        now, (then, step) = time.monotonic(), self._since
-        self._since = now, self.step
         record: dict[str, Any] = {
             "step": self.step,
             "loss": sum(self.losses) / len(self.losses),
@@ -209,12 +209,12 @@ class _Run:
             "spread": feature_spread(outcome.features),
             "rank": feature_rank(outcome.features),
             **{name: float(value) for name, value in outcome.watched.items()},
-            "images_per_s": self.config.batch * (self.step - step) / max(now - then, 1e-9),
+            "images_per_s": self.config.batch * len(self.losses) / self.spent,
             "seconds": self.seconds,
         }
         if probe is not None:
             record |= {"probe": probe.mean, "chance": probe.chance}
-        self.losses.clear()
+        self.losses, self.spent = [], 0.0
         # While the rate still rises features are nearly those of the random start.
         record["collapse"] = name_collapse(record) if self.step > self._warm_up else ""
         return record

@@ -82,7 +82,7 @@ def pack_manifests(
         source = _Source(rows, grid, probe, find_heart)
         for crops, records in source:
             writer.add(crops, records)
-        names = [path.parent.name for path in manifests]
+        names = [path.resolve().parent.name for path in manifests]
         writer.finish(source.summary(names) | {"grid": grid.model_dump(), "probe": probe})
         part.rename(target)
     except OSError as error:
@@ -133,8 +133,11 @@ class _Source:
 
     def summary(self, names: Sequence[str]) -> dict[str, Any]:
         train = {key for key in self.subjects if key not in self._held_subjects()}
+        sets: dict[str, int] = defaultdict(int)  # two manifests of one folder are one set
+        for number, _ in train:
+            sets[names[number]] += 1
         return {
-            "sets": {name: sum(s == i for s, _ in train) for i, name in enumerate(names)},
+            "sets": sets,
             "unreadable": len(self.unreadable),
             "empty": self.empty,
             "stacks": self.looked,

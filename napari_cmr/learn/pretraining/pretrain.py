@@ -78,14 +78,15 @@ def pretrain(
     if run.frame_pairs and not module.pairs:
         raise InputError(f"{method} looks at one picture at a time; leave out the frame pairs.")
     fabric = launch(run.precision)
+    find, found_by = _heart_finder(finder) if heart_crop else (None, "")
     with fabric.rank_zero_first():
         pack = pack_manifests(
             manifests,
             packs or out,
             grid,
             probe=probe,
-            find_heart=(finder or _shelf_finder()) if heart_crop else None,
-            finder_name="localiser" if heart_crop else "",
+            find_heart=find,
+            finder_name=found_by,
             say=say if fabric.is_global_zero else _silent,
         )
     built = json.loads(json.dumps(encoder_options or {}))  # as a card or checkpoint gives it back
@@ -104,6 +105,7 @@ def pretrain(
         "run": run.model_dump(mode="json"),
         "processes": fabric.world_size,
         "heart_crop": heart_crop,
+        "heart_finder": found_by,
         "hearts_found": pack.meta["hearts_found"],
         "stacks": pack.meta["stacks"],
         "probe": probe,
@@ -157,14 +159,16 @@ def _card(
     )
 
 
-def _shelf_finder() -> FindHeart:
-    """The localiser of the shelf's best segmenter."""
+def _heart_finder(given: FindHeart | None) -> tuple[FindHeart, str]:
+    """The given one, else the localiser of the shelf's best segmenter; and its name."""
+    if given is not None:
+        return given, "given by the caller"
     model = load_model()
 
     def find(stack: Stack) -> Heart:
         return find_heart(stack, model)
 
-    return find
+    return find, f"{model.title} {model.card.sha256[:12]}"
 
 
 def _metrics(finished: Finished) -> dict[str, dict[str, Metric]]:

@@ -149,6 +149,23 @@ def test_a_killed_run_goes_on_from_a_whole_checkpoint_with_the_same_next_step(ph
     assert losses[0] == losses[1]
 
 
+def test_the_heart_crop_is_made_and_recorded(phantoms, tmp_path):
+    from napari_cmr.nets import Heart
+
+    def find(stack):
+        middle = (stack.shape[2] * 2.0, stack.shape[3] * 2.0)
+        return Heart(middle, (4.0, 4.0), found=stack.shape[1] % 2 == 0)
+
+    card = pretrain(
+        [phantoms], tmp_path, "simclr", "unet", run=RunConfig(steps=1, batch=8),
+        options=OPTIONS["simclr"], encoder_options=TINY["unet"], grid=GRID,
+        heart_crop=True, finder=find, say=lambda _: None,
+    )  # fmt: skip
+    recipe = card.recipe
+    assert (recipe["heart_crop"], recipe["heart_finder"]) == (True, "given by the caller")
+    assert 0 < recipe["hearts_found"] < recipe["stacks"] == 12
+
+
 def test_a_checkpoint_of_another_encoder_is_refused_by_name(phantoms, tmp_path):
     short(phantoms, tmp_path, "simclr", "unet")
     with pytest.raises(InputError, match="of encoder 'unet', not 'vit_small_patch8'"):
