@@ -216,7 +216,8 @@ class _Run:
             record |= {"probe": probe.mean, "chance": probe.chance}
         self.losses, self.spent = [], 0.0
         # While the rate still rises features are nearly those of the random start.
-        record["collapse"] = name_collapse(record) if self.step > self._warm_up else ""
+        judged = self.method.may_collapse and self.step > self._warm_up
+        record["collapse"] = name_collapse(record) if judged else ""
         return record
 
     def save(self) -> None:

@@ -38,11 +38,13 @@ class Method(nn.Module, abc.ABC):
     """A pretraining method with its networks; trained as one module.
 
     ``needs_positions`` tells the sampler to draw placed slices only, ``pairs`` whether two
-    frames of one slice can be a positive pair.
+    frames of one slice can be a positive pair, ``may_collapse`` whether equal features for all
+    pictures could satisfy its loss.
     """
 
     needs_positions = False
     pairs = True
+    may_collapse = True
     view_size: int
 
     @abc.abstractmethod

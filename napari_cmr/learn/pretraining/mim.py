@@ -50,6 +50,7 @@ class MAE(Method):
     """A transformer that sees the visible patches and a smaller one that rebuilds the others."""
 
     pairs = False
+    may_collapse = False
 
     def __init__(self, encoder: VisionTransformer, config: MIMConfig) -> None:
         super().__init__()
@@ -93,6 +94,7 @@ class SimMIM(Method):
     """A transformer that sees mask tokens in place of what is hidden, and one linear layer."""
 
     pairs = False
+    may_collapse = False
 
     def __init__(self, encoder: VisionTransformer, config: MIMConfig) -> None:
         super().__init__()
@@ -121,6 +123,7 @@ class UNetMIM(Method):
     """A U-Net that fills in blanked patches."""
 
     pairs = False
+    may_collapse = False
 
     def __init__(self, encoder: UNetEncoder, config: MIMConfig) -> None:
         super().__init__()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -74,8 +75,7 @@ def pack_manifests(
     rows = [(s, row) for s, path in enumerate(manifests) for row in _wanted(read_manifest(path))]
     _refuse_overlap([row for _, row in rows])
     say(f"packing {len(rows)} images")
-    part = folder / f".{target.name}.part"
-    shutil.rmtree(part, ignore_errors=True)
+    part = folder / f".{target.name}.{os.getpid()}.part"
     try:
         part.mkdir(parents=True)
         writer = _Writer(part, grid.size)
@@ -84,7 +84,8 @@ def pack_manifests(
             writer.add(crops, records)
         names = [path.resolve().parent.name for path in manifests]
         writer.finish(source.summary(names) | {"grid": grid.model_dump(), "probe": probe})
-        part.rename(target)
+        if not target.exists():  # another run may have packed the same meanwhile
+            part.rename(target)
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(f"Cannot write the packed images to {folder} ({reason}).") from error

@@ -176,6 +176,17 @@ def test_a_checkpoint_of_another_encoder_is_refused_by_name(phantoms, tmp_path):
         short(phantoms, tmp_path, "simclr", "unet", seed=1)
 
 
+def test_a_collapse_is_named_while_it_happens(phantoms, tmp_path, monkeypatch):
+    from napari_cmr.nets.unet import UNetEncoder
+
+    pooled = UNetEncoder.pooled
+    monkeypatch.setattr(UNetEncoder, "pooled", lambda self, x: 0 * pooled(self, x) + 1)
+    said = []
+    short(phantoms, tmp_path, "simclr", "unet", said=said)
+    assert sum("collapse at step" in line and "same feature" in line for line in said) == 4
+    assert all("same feature" in row["collapse"] for row in progress(tmp_path))
+
+
 def test_pairs_of_frames_make_no_sense_for_one_picture(phantoms, tmp_path):
     with pytest.raises(InputError, match="mim looks at one picture at a time"):
         short(phantoms, tmp_path, "mim", "unet", frame_pairs=True)

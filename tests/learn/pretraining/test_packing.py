@@ -129,6 +129,24 @@ def test_pixels_that_are_no_numbers_count_as_unreadable(tmp_path):
         packed(tmp_path, [{"subject": "a", "image": "nan.nii.gz"}])
 
 
+@pytest.mark.parametrize(
+    "surprise",
+    [
+        np.ones((8, 8, 2), np.complex64),
+        np.ones((8, 8, 2), [("R", "u1"), ("G", "u1"), ("B", "u1")]),
+        np.ones((8, 8, 2, 2, 2), np.float32),
+        np.ones((0, 8, 2), np.float32),
+    ],
+    ids=["complex", "colour", "five axes", "no rows"],
+)
+def test_a_surprise_of_type_or_shape_counts_as_unreadable(tmp_path, surprise):
+    import nibabel as nib
+
+    nib.save(nib.Nifti1Image(surprise, np.diag([2.0, 2, 8, 1])), tmp_path / "odd.nii.gz")
+    with pytest.raises(InputError, match=r"odd\.nii\.gz"):
+        packed(tmp_path, [{"subject": "a", "image": "odd.nii.gz"}])
+
+
 def test_a_second_call_opens_the_pack_and_a_changed_manifest_makes_another(tmp_path):
     rows, said = pictures(tmp_path, 3), []
     manifest = write_manifest(tmp_path / "m.csv", rows)
