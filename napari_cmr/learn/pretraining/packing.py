@@ -72,7 +72,7 @@ def pack_manifests(
     target = folder / f"pack-{key}"
     if (target / META).is_file():
         return Pack(target)
-    rows = [(s, row) for s, path in enumerate(manifests) for row in _wanted(read_manifest(path))]
+    rows = _read_all(manifests)
     _refuse_overlap([row for _, row in rows])
     say(f"packing {len(rows)} images")
     part = folder / f".{target.name}.{os.getpid()}.part"
@@ -270,8 +270,19 @@ def _slice_spans(rows: Sequence[tuple[int, ManifestRow]]) -> dict[Any, tuple[int
     return {group: (min(numbers), max(numbers)) for group, numbers in found.items()}
 
 
-def _wanted(rows: Sequence[ManifestRow]) -> list[ManifestRow]:
-    return [row for row in rows if row.split in ("", "train", "validation")]
+def _read_all(manifests: Sequence[Path]) -> list[tuple[int, ManifestRow]]:
+    """Rows to pack, with their manifest's number; what is wrong is told of all at once."""
+    rows, faults = [], []
+    for number, path in enumerate(manifests):
+        try:
+            read = read_manifest(path)
+        except InputError as error:
+            faults.append(str(error))
+            continue
+        rows += [(number, row) for row in read if row.split in ("", "train", "validation")]
+    if faults:
+        raise InputError(" ".join(faults))
+    return rows
 
 
 def _refuse_overlap(rows: Sequence[ManifestRow]) -> None:

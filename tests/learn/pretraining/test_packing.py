@@ -98,6 +98,15 @@ def test_missing_files_are_listed_all_at_once(tmp_path):
         packed(tmp_path, rows)
 
 
+def test_missing_files_of_all_manifests_are_listed_together(tmp_path):
+    manifests = [
+        write_manifest(tmp_path / f"{name}.csv", [{"subject": "a", "image": f"{name}.png"}])
+        for name in ("one", "two")
+    ]
+    with pytest.raises(InputError, match=r"one\.png.*two\.png"):
+        pack_manifests(manifests, tmp_path / "packs", GRID, say=quiet)
+
+
 def damaged(folder, n, bad):
     rows = pictures(folder, n)
     for row in rows[:bad]:
