@@ -73,6 +73,7 @@ def finetune_segmenter(
             task="cine_sax_seg",
             networks={role: stage.spec for role, stage in stages.items()},
             tier="full",
+            test_time={"flips": config.flips, "one_heart": config.one_heart},
             training_data=TrainingData(
                 sets={p.parent.name: n for p, n in counts.items()},
                 manifest_sha256=_hash(manifests),
@@ -96,7 +97,8 @@ def finetune_segmenter(
 
     def model_of(network: nn.Module, spec: Network) -> Model:
         stages = {"localiser": localiser, "segmenter": Trained(spec, network, 0.0, 0)}
-        card = card_of(stages, {})
+        quick = {"flips": (), "one_heart": config.one_heart}
+        card = card_of(stages, {}).model_copy(update={"test_time": quick})
         return Model(card, {"localiser": localiser.network, "segmenter": network})
 
     def validate(network: nn.Module, spec: Network) -> dict[str, float]:

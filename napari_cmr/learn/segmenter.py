@@ -67,6 +67,11 @@ class SegmenterConfig(BaseModel):
         steps=6000,
         augment=AugmentConfig(),
     )
+    flips: tuple[tuple[str, ...], ...] = Field(
+        default=(("columns",), ("rows",), ("rows", "columns")),
+        description="flips whose answers are averaged with the plain one at test time",
+    )
+    one_heart: bool = Field(default=True, description="take off what is not part of the heart")
     seed: int = 0
     notes: str = Field(default="", description="what the other fields do not say")
     checkpoint_every_s: float = 120.0

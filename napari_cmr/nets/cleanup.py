@@ -1,32 +1,50 @@
-"""Take off what cannot be heart: pieces apart from the largest one."""
+"""Take off what cannot be heart: pieces that do not belong to the largest piece of wall."""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
 from napari_cmr.core import LabelArray, Structure
 
 _TOUCHING = ndimage.generate_binary_structure(3, 3)
 
+Mask = npt.NDArray[np.bool_]
 
-def largest_pieces(labels: LabelArray) -> LabelArray:
-    """Keep of each structure only its largest connected piece.
+
+def one_heart(labels: LabelArray) -> LabelArray:
+    """Keep the largest piece of wall, and of each cavity the largest piece that touches it.
+
+    Where no wall was found the largest piece of each cavity stays.
 
     Parameters
     ----------
     labels
-        ``(z, y, x)`` in map ``cmr``; pixels that touch, also across a corner or a slice, are
-        connected.
+        ``(z, y, x)`` in map ``cmr`` with LV, MYO and RV; pixels that touch, also across a corner
+        or a slice, are connected.
     """
+    wall = _largest(labels == Structure.MYO)
+    beside = ndimage.binary_dilation(wall, _TOUCHING)
     kept = np.zeros_like(labels)
-    for value in np.unique(labels):
-        if value == Structure.BACKGROUND:
-            continue
-        pieces, n = ndimage.label(labels == value, _TOUCHING)
-        if n > 1:
-            sizes = np.bincount(pieces.ravel())
-            sizes[0] = 0
-            pieces = pieces == sizes.argmax()
-        kept[pieces > 0] = value
+    kept[wall] = Structure.MYO
+    for cavity in (Structure.LV, Structure.RV):
+        pieces, n = ndimage.label(labels == cavity, _TOUCHING)
+        if n and wall.any():
+            touching = np.unique(pieces[beside & (pieces > 0)])
+            pieces = np.where(np.isin(pieces, touching), pieces, 0)
+        kept[_largest_of(pieces)] = cavity
     return kept
+
+
+def _largest(mask: Mask) -> Mask:
+    return _largest_of(ndimage.label(mask, _TOUCHING)[0])
+
+
+def _largest_of(pieces: npt.NDArray[np.int32]) -> Mask:
+    """The largest of numbered pieces; nothing where there are none."""
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    if not sizes.any():
+        return np.zeros(pieces.shape, bool)
+    return np.asarray(pieces == sizes.argmax(), bool)

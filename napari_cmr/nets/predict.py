@@ -22,6 +22,7 @@ from napari_cmr.core import (
     Structure,
     check_cancel,
 )
+from napari_cmr.nets.cleanup import one_heart
 from napari_cmr.nets.locate import Heart, find_heart
 from napari_cmr.nets.neighbours import slice_distance, stride, with_neighbours
 from napari_cmr.nets.sampling import clip, sample, shrink, square_points, standardise
@@ -76,6 +77,8 @@ def predict(
             done += len(crops[part])
             if progress is not None:
                 progress(done, t * z)
+        if model.card.test_time.get("one_heart"):
+            labels[phase] = one_heart(labels[phase])
     found = Segmentation.on(stack, labels, model.title)
     return found if heart.found else found.with_findings(HEART_NOT_FOUND)
 
