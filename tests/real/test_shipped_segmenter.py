@@ -3,6 +3,7 @@
 import pytest
 
 from napari_cmr.learn import evaluate_manifest
+from napari_cmr.nets import load_model
 
 
 @pytest.fixture(scope="module")
@@ -15,6 +16,16 @@ def acdc(shared_data):
 def dsb(shared_data):
     manifest = shared_data / "dsb" / "manifest.csv"
     return evaluate_manifest(manifest, task="cine_sax_seg", split="validation")["mean"]
+
+
+@pytest.mark.parametrize("metric", ["dice_LV", "dice_MYO", "dice_RV", "ef_error"])
+def test_the_card_says_what_is_measured(acdc, dsb, metric):
+    card = load_model(task="cine_sax_seg").card
+    for where, measured in (("acdc validation", acdc), ("dsb validation", dsb)):
+        if metric in measured:
+            told = card.metrics[where][metric]
+            assert told.n == measured[metric]["n"]
+            assert told.value == pytest.approx(measured[metric]["value"], rel=0.01)
 
 
 @pytest.mark.parametrize(
