@@ -46,8 +46,10 @@ def test_python_blocks_run(block, folder):
         [sys.executable, "-c", block], cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    found, truth = map(int, re.findall(r"\d+", done.stdout))
-    assert found == pytest.approx(truth, abs=12)  # the network never saw a phantom
+    edv_ml, ef_percent = map(int, re.findall(r"\d+", done.stdout))
+    # the bundled person's contours were looked at: a large healthy ventricle
+    assert 150 < edv_ml < 230
+    assert 55 < ef_percent < 75
 
 
 def test_the_two_commands_of_the_set_up_are_targets_of_the_makefile():
