@@ -78,7 +78,8 @@ def predict(
             if progress is not None:
                 progress(done, t * z)
         if model.card.test_time.get("one_heart"):
-            labels[phase] = one_heart(labels[phase])
+            seen = (phase, slice(None), *crop.window)
+            labels[seen] = one_heart(labels[seen])
     found = Segmentation.on(stack, labels, model.title)
     return found if heart.found else found.with_findings(HEART_NOT_FOUND)
 
@@ -128,7 +129,20 @@ def _segment(crops: Tensor, model: Model, crop: _Crop) -> LabelArray:
     on_source[:, 1:] -= BEYOND_ANY_LOGIT
     structures = model.card.networks["segmenter"].structures
     table = np.array([Structure[name] for name in structures], np.uint8)
-    return np.asarray(table[on_source.argmax(1).numpy()], np.uint8)
+    return np.asarray(table[_winner(on_source).numpy()], np.uint8)
+
+
+def _winner(scores: Tensor) -> Tensor:
+    """``(n, c, h, w)`` to the channel with the largest score, the first of equals.
+
+    Channel by channel, which takes a tenth of the time of argmax over a strided axis.
+    """
+    highest, winner = scores[:, 0].clone(), torch.zeros_like(scores[:, 0], dtype=torch.uint8)
+    for channel in range(1, scores.shape[1]):
+        higher = scores[:, channel] > highest
+        highest = torch.where(higher, scores[:, channel], highest)
+        winner.masked_fill_(higher, channel)
+    return winner
 
 
 def _with_flips(model: Model, crops: Tensor) -> Tensor:

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+import torch
 
 from napari_cmr.core import CancelledError, Geometry, Stack, Structure
 from napari_cmr.measure import dice
 from napari_cmr.nets import find_heart, predict
+from napari_cmr.nets.predict import _winner
 
 
 def disc_stack(centre, radius_mm, spacing, shape, *, known=True, phases=2):
@@ -68,3 +70,8 @@ def test_the_images_are_not_changed(by_intensity):
     before = stack.pixels.copy()
     predict(stack, by_intensity)
     assert np.array_equal(stack.pixels, before)
+
+
+def test_the_winner_of_a_pixel_is_the_first_of_the_largest_scores():
+    scores = torch.randint(0, 5, (3, 4, 20, 20)).float()  # with ties
+    assert np.array_equal(_winner(scores).numpy(), scores.numpy().argmax(1))
