@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from napari_cmr.core import Measures
+from napari_cmr.report.style import RESEARCH_USE
 from napari_cmr.review import ReviewSession
 
 _ROWS = (
@@ -47,4 +48,4 @@ def print_measures(session: ReviewSession) -> None:
     typer.echo(table(measures))
     for finding in (*stack.findings, *segmentation.findings):
         typer.echo(f"note: {finding}")
-    typer.echo("For research use only. Not for diagnosis.")
+    typer.echo(RESEARCH_USE)

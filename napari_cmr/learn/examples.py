@@ -12,9 +12,8 @@ from torch import Tensor
 
 from napari_cmr.core import InputError, LabelArray
 from napari_cmr.io.manifest import ManifestRow, load_image, load_label
+from napari_cmr.nets.locate import GUESSED_FIELD_MM
 from napari_cmr.nets.neighbours import slice_distance
-
-GUESSED_FIELD_MM = 340.0
 
 
 @dataclass(frozen=True, eq=False)

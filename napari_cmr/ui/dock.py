@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from napari_cmr.report.style import RESEARCH_USE
 from napari_cmr.review import Predictor, ReviewSession
 from napari_cmr.ui.coordinator import Coordinator
 from napari_cmr.ui.measures_panel import MeasuresPanel
@@ -18,8 +19,6 @@ from napari_cmr.ui.task_runner import TaskRunner
 
 if TYPE_CHECKING:
     import napari.viewer
-
-RESEARCH_USE = "For research use only. Not for diagnosis."
 
 
 class CardiacDock(QWidget):

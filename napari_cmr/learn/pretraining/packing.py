@@ -20,9 +20,9 @@ from napari_cmr.core import FloatArray, Geometry, InputError, Stack
 from napari_cmr.io.manifest import ManifestRow, load_image, read_manifest
 from napari_cmr.learn.pretraining.pack import INDEX, META, RECORD, Pack, shard_name
 from napari_cmr.nets import Heart, InputGrid
+from napari_cmr.nets.locate import GUESSED_FIELD_MM
 from napari_cmr.nets.sampling import clip, sample, shrink, square_points
 
-GUESSED_FIELD_MM = 340.0
 SHARD_IMAGES = 1024
 LARGEST_UNREADABLE_SHARE = 0.05
 POSITION_CLASSES = ("first third", "middle third", "last third")
