@@ -111,6 +111,7 @@ LABEL_MAPS: Mapping[str, LabelMap] = {
         LabelMap("mnms", {0: _S.BACKGROUND, 1: _S.LV, 2: _S.MYO, 3: _S.RV}),
         LabelMap("ukbb", {0: _S.BACKGROUND, 1: _S.LV, 2: _S.MYO, 3: _S.RV}),
         LabelMap("emidec", {0: _S.BACKGROUND, 1: _S.LV, 2: _S.MYO, 3: _S.INFARCT, 4: _S.MVO}),
+        LabelMap("camus", {0: _S.BACKGROUND, 1: _S.LV, 2: _S.MYO, 3: _S.LA}),
     )
 }
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from napari_cmr.core import (
@@ -18,7 +20,9 @@ from napari_cmr.core import (
     View,
     label_map,
 )
-from napari_cmr.io.nifti import SPACING_UNKNOWN, read_labels, read_nifti
+from napari_cmr.io.metaimage import METAIMAGES, read_metaimage
+from napari_cmr.io.nifti import SPACING_UNKNOWN, read_labels, read_nifti, respaced
+from napari_cmr.io.video import VIDEOS, read_video
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -88,7 +92,10 @@ def read_manifest(path: Path, *, need_labels: bool = False) -> list[ManifestRow]
 
 
 def load_image(row: ManifestRow) -> Stack:
-    """Load a row's image: NIfTI, a picture (one slice), or a DICOM folder.
+    """Load a row's image: NIfTI, MetaImage, a picture (one slice), a video, or a DICOM folder.
+
+    Of a video the frame that the column ``frame`` numbers is read; else all, or every so many as
+    the column ``frame_step`` says.
 
     Raises
     ------
@@ -101,6 +108,12 @@ def load_image(row: ManifestRow) -> Stack:
         stack = open_stack(row.image, spacing=row.spacing_mm)
     elif row.image.suffix.lower() in PICTURES:
         stack = _picture(row)
+    elif row.image.suffix.lower() in VIDEOS:
+        stack = _video(row)
+    elif row.image.suffix.lower() in METAIMAGES:
+        stack = read_metaimage(row.image)
+        if row.spacing_mm is not None:
+            stack = replace(stack, geometry=respaced(stack.geometry, row.spacing_mm))
     else:
         stack = read_nifti(row.image, spacing=row.spacing_mm)
     return replace(
@@ -131,6 +144,8 @@ def load_label(row: ManifestRow, stack: Stack) -> tuple[list[int], Segmentation]
     if row.label.suffix.lower() in PICTURES:
         array = np.asarray(_open(row.label, "P", "L"))[None, None]
         labels = label_map(row.label_map).to_cmr(array)
+    elif row.label.suffix.lower() in METAIMAGES:
+        labels = label_map(row.label_map).to_cmr(read_metaimage(row.label).pixels)
     else:
         labels = read_labels(row.label, map_name=row.label_map).labels
     if labels.shape[1:] != stack.shape[1:]:
@@ -191,7 +206,18 @@ def parse_spacing(text: str) -> tuple[float, float, float] | None:
 
 
 def _picture(row: ManifestRow) -> Stack:
-    pixels = np.asarray(_open(row.image, "L", "I;16", "I", "F"))[None, None]
+    return _without_header(row, np.asarray(_open(row.image, "L", "I;16", "I", "F"))[None, None])
+
+
+def _video(row: ManifestRow) -> Stack:
+    frame = int(row.frame) if row.frame.isdigit() else None
+    step = int(row.number("frame_step") or 1)
+    frames, _ = read_video(row.image, frame=frame, step=step)  # when the R wave was is not told
+    return _without_header(row, frames[:, None])
+
+
+def _without_header(row: ManifestRow, pixels: npt.NDArray[Any]) -> Stack:
+    """One slice whose spacing only the manifest can know."""
     known = row.spacing_mm is not None
     geometry = Geometry.regular(1, row.spacing_mm or (1.0, 1.0, 1.0), spacing_known=known)
     return Stack(
