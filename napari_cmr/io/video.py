@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from napari_cmr.core import InputError, NothingToReadError, replacing
 
 VIDEOS = (".avi", ".mp4", ".mov")
+T = TypeVar("T")
 Frames = npt.NDArray[np.uint8]
 
 
@@ -47,14 +49,15 @@ def read_video(path: Path, *, frame: int | None = None, step: int = 1) -> tuple[
                 raise InputError(f"{path.name} holds no video.")
             stream = container.streams.video[0]
             rate = float(stream.average_rate or 0)
-            pictures = (f.to_ndarray(format="gray") for f in container.decode(stream))
-            kept = list(_kept(pictures, frame, step))
+            kept = [
+                f.to_ndarray(format="gray") for f in _kept(container.decode(stream), frame, step)
+            ]
     except (av.FFmpegError, OSError, ValueError) as error:
         raise InputError(f"{path.name} cannot be read as a video: it is damaged.") from error
     if not kept:
         which = "frame" if frame is None else f"frame {frame}"
         raise InputError(f"The video {path.name} has no {which}; frames count from 0.")
-    return np.stack(kept), rate
+    return np.asarray(np.stack(kept), np.uint8), rate
 
 
 def write_video(frames: Frames, path: Path, *, rate: int = 50) -> None:
@@ -78,7 +81,7 @@ def write_video(frames: Frames, path: Path, *, rate: int = 50) -> None:
         container.mux(stream.encode())
 
 
-def _kept(pictures: Iterator[Frames], frame: int | None, step: int) -> Iterator[Frames]:
+def _kept(frames: Iterator[T], frame: int | None, step: int) -> Iterator[T]:
     if frame is None:
-        return islice(pictures, 0, None, step)
-    return islice(pictures, frame, frame + 1)
+        return islice(frames, 0, None, step)
+    return islice(frames, frame, frame + 1)
