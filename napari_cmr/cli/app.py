@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from napari_cmr import __version__
-from napari_cmr.cli import learning, models, pretraining, reading, studying
+from napari_cmr.cli import learning, manifests, models, pretraining, reading, studying
 from napari_cmr.core import CancelledError, InputError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command()(reading.scan)
 app.command()(reading.segment)
 app.command()(reading.measure)
 app.command()(reading.phantom)
+app.command()(manifests.manifest)
 app.command()(learning.finetune)
 app.command()(pretraining.pretrain)
 app.command()(learning.predict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -83,15 +84,15 @@ class LabelMap:
                 table[value] = structure
         return table[labels.astype(np.intp)]
 
-    def from_cmr(self, labels: LabelArray) -> LabelArray:
-        """Convert a canonical array of any shape to this map.
+    def from_cmr(self, labels: LabelArray) -> npt.NDArray[Any]:
+        """Convert a canonical array of any shape to this map: uint8, or uint16 if need be.
 
         Raises
         ------
         InputError
             If the array holds a structure that this map cannot say.
         """
-        table = np.zeros(256, np.uint8)
+        table = np.zeros(256, np.uint8 if max(self.values) < 256 else np.uint16)
         inverse = {structure: value for value, structure in self.values.items()}
         for value in np.unique(labels):
             if Structure(int(value)) not in inverse:
@@ -109,9 +110,23 @@ LABEL_MAPS: Mapping[str, LabelMap] = {
         LabelMap("cmr", {int(s): s for s in Structure}),
         LabelMap("acdc", {0: _S.BACKGROUND, 1: _S.RV, 2: _S.MYO, 3: _S.LV}),
         LabelMap("mnms", {0: _S.BACKGROUND, 1: _S.LV, 2: _S.MYO, 3: _S.RV}),
+        LabelMap("mnms2", {0: _S.BACKGROUND, 1: _S.LV, 2: _S.MYO, 3: _S.RV}),
         LabelMap("ukbb", {0: _S.BACKGROUND, 1: _S.LV, 2: _S.MYO, 3: _S.RV}),
         LabelMap("emidec", {0: _S.BACKGROUND, 1: _S.LV, 2: _S.MYO, 3: _S.INFARCT, 4: _S.MVO}),
         LabelMap("camus", {0: _S.BACKGROUND, 1: _S.LV, 2: _S.MYO, 3: _S.LA}),
+        # Oedema (1220) lies in the wall and counts as wall; 200 comes last, so that wall is
+        # written as wall.
+        LabelMap(
+            "myops",
+            {
+                0: _S.BACKGROUND,
+                1220: _S.MYO,
+                2221: _S.INFARCT,
+                200: _S.MYO,
+                500: _S.LV,
+                600: _S.RV,
+            },
+        ),
     )
 }
 

@@ -153,8 +153,19 @@ def load_label(row: ManifestRow, stack: Stack) -> tuple[list[int], Segmentation]
             f"The label {row.label.name} has the shape {labels.shape[1:]}, "
             f"its image {stack.shape[1:]}."
         )
+    if labels.shape[0] == stack.shape[0] > 1 and row.frame.isdigit():
+        labels = labels[[_frame(row, stack.shape[0])]]  # the other phases were not drawn
     phases = _labelled_phases(row, labels.shape[0], stack.shape[0])
     return phases, Segmentation(labels, stack.geometry, rr_ms=stack.rr_ms, layout=stack.layout)
+
+
+def _frame(row: ManifestRow, n_phases: int) -> int:
+    if int(row.frame) >= n_phases:
+        raise InputError(
+            f"{row.subject}: the frame {row.frame} is beyond the image's {n_phases} phases, "
+            "which are counted from 0."
+        )
+    return int(row.frame)
 
 
 def _labelled_phases(row: ManifestRow, n_labelled: int, n_phases: int) -> list[int]:
