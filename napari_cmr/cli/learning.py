@@ -20,20 +20,38 @@ def finetune(
     ],
     out: OutFolder,
     task: TaskName = "cine_sax_seg",
+    start: Annotated[
+        str | None,
+        typer.Option(help="Pretrained encoder or segmenter: shelf name or folder; else scratch."),
+    ] = None,
+    heart_crop: Annotated[
+        bool,
+        typer.Option("--heart-crop", help="Crop round the heart found, not the labelled one."),
+    ] = False,
     steps: Annotated[int | None, typer.Option(help="Steps of the segmenter.")] = None,
-    localiser_steps: Annotated[int | None, typer.Option(help="Steps of the localiser.")] = None,
+    localiser_steps: Annotated[
+        int | None, typer.Option(help="Steps of the localiser; 0 keeps that of the start.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same model, on one CPU.")] = 0,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
     name: Annotated[str, typer.Option(help="The model's name on its card.")] = "cine-sax-unet",
     version: Annotated[str, typer.Option(help="The model's version.")] = "1.0.0",
 ) -> None:
-    """Train a localiser and a segmenter from scratch; a stopped run goes on where it was."""
+    """Train a localiser and a segmenter; a stopped run goes on where it was."""
     check_task(task)
     from napari_cmr.learn import SegmenterConfig, finetune_segmenter
 
     config = SegmenterConfig().with_steps(segmenter=steps, localiser=localiser_steps, seed=seed)
     card = finetune_segmenter(
-        manifest, out, config, name=name, version=version, threads=threads, say=typer.echo
+        manifest,
+        out,
+        config,
+        name=name,
+        version=version,
+        start=start,
+        heart_crop=heart_crop,
+        threads=threads,
+        say=typer.echo,
     )
     typer.echo(f"wrote {out}: {card.name} {card.version}, {card.hours:.2f} hours")
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from napari_cmr.core import InputError, LabelArray
+from napari_cmr.core import InputError, LabelArray, Stack
 from napari_cmr.io.manifest import ManifestRow, load_image, load_label
-from napari_cmr.nets.locate import GUESSED_FIELD_MM
+from napari_cmr.nets.locate import GUESSED_FIELD_MM, Heart
 from napari_cmr.nets.neighbours import slice_distance
 
 
@@ -31,7 +31,8 @@ class LabelledFrame:
     structures
         The structures that the labels could hold; pixels say nothing of others.
     centre_mm
-        (row, column) of the middle of what is labelled, in mm from the picture's edge.
+        (row, column) of the middle of what is labelled, or of the heart as a localiser found it,
+        in mm from the picture's edge.
     slice_mm
         Distance of neighbouring slices; None where unknown or where there is one slice.
     """
@@ -45,11 +46,19 @@ class LabelledFrame:
     slice_mm: float | None = None
 
 
-def load_frames(rows: Sequence[ManifestRow]) -> list[LabelledFrame]:
+def load_frames(
+    rows: Sequence[ManifestRow], find: Callable[[Stack], Heart] | None = None
+) -> list[LabelledFrame]:
     """Load the labelled phases of one manifest.
 
     A structure counts as labelled in all rows if it occurs in any of them, since a set is
     drawn by one protocol.
+
+    Parameters
+    ----------
+    find
+        Says where the heart is, the picture's middle where it finds none; the middle of what is
+        labelled if None.
 
     Raises
     ------
@@ -66,13 +75,18 @@ def load_frames(rows: Sequence[ManifestRow]) -> list[LabelledFrame]:
         if not stack.geometry.spacing_known:
             guess = GUESSED_FIELD_MM / max(stack.shape[2:])
             pixel_mm = (guess, guess)
+        centre_mm = None
+        if find is not None:
+            heart = find(stack)
+            centre_mm, pixel_mm = heart.centre_mm, heart.pixel_mm
         slice_mm = slice_distance(stack.geometry)
         for index, phase in enumerate(phases):
             pair = stack.pixels[phase], truth.labels[index]
-            loaded.append((row.subject, *pair, pixel_mm, slice_mm))
+            loaded.append((row.subject, *pair, pixel_mm, centre_mm, slice_mm))
     if not loaded:
         raise InputError("The manifest has no labelled row to train on.")
-    structures = tuple(sorted({int(v) for _, _, lab, _, _ in loaded for v in np.unique(lab)} - {0}))
+    found = {int(v) for _, _, labels, *_ in loaded for v in np.unique(labels)}
+    structures = tuple(sorted(found - {0}))
     if not structures:
         raise InputError("All labels of the manifest are empty; there is nothing to learn.")
     return [
@@ -82,10 +96,10 @@ def load_frames(rows: Sequence[ManifestRow]) -> list[LabelledFrame]:
             torch.from_numpy(labels.copy()),
             pixel_mm,
             structures,
-            _centre(labels, pixel_mm),
+            centre_mm or _centre(labels, pixel_mm),
             slice_mm,
         )
-        for subject, images, labels, pixel_mm, slice_mm in loaded
+        for subject, images, labels, pixel_mm, centre_mm, slice_mm in loaded
     ]
 
 

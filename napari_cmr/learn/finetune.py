@@ -16,7 +16,19 @@ from napari_cmr.io.manifest import ManifestRow, read_manifest
 from napari_cmr.learn.evaluate import evaluate_segmenter, summarise
 from napari_cmr.learn.examples import load_frames
 from napari_cmr.learn.segmenter import SegmenterConfig, Trained, train_stage
-from napari_cmr.nets import Card, Metric, Model, Network, TrainingData, predict, save_model
+from napari_cmr.learn.start import read_start
+from napari_cmr.nets import (
+    Card,
+    Heart,
+    Metric,
+    Model,
+    Network,
+    TrainingData,
+    find_heart,
+    load_model,
+    predict,
+    save_model,
+)
 
 TERMS = "research use; the images are not shipped with the model"
 
@@ -29,6 +41,8 @@ def finetune_segmenter(
     name: str,
     version: str,
     weights: Sequence[float] | None = None,
+    start: str | Path | None = None,
+    heart_crop: bool = False,
     terms: str = TERMS,
     threads: int = 2,
     say: Callable[[str], None] = print,
@@ -43,15 +57,25 @@ def finetune_segmenter(
         The version folder; checkpoints lie in it too and a second call goes on from them.
     weights
         How often each set is drawn, relative to the others; even subjects if None.
+    start
+        A pretrained encoder, or a whole segmenter with its localiser, by its shelf name or
+        folder: training begins from its weights, with its networks. By chance if None.
+    heart_crop
+        Whether training crops lie round the heart that the shelf's localiser finds (the
+        picture's middle where it finds none), as in use; round the labelled heart if not.
     threads
         CPU threads of torch.
 
     Raises
     ------
     InputError
-        If a manifest or a file it names is at fault.
+        If a manifest or a file it names, or the start, is at fault.
     """
     torch.set_num_threads(threads)
+    begun = read_start(start) if start is not None else None
+    config = config.begun_from(begun) if begun else config
+    if config.localiser.steps == 0 and (begun is None or begun.whole is None):
+        raise InputError("A localiser is trained in no steps only where the start has one.")
     sets = {path: read_manifest(path, need_labels=True) for path in manifests}
     train = {p: [r for r in rows if r.split in ("", "train")] for p, rows in sets.items()}
     held = {p: [r for r in rows if r.split == "validation"] for p, rows in sets.items()}
@@ -59,12 +83,25 @@ def finetune_segmenter(
     say(f"reading {sum(map(len, train.values()))} training rows")
     counts = {p: len({r.subject for r in rows}) for p, rows in train.items()}
     shares = list(weights) if weights else [float(n) for n in counts.values()]
+    crops = _Crops() if heart_crop else None
     frames = [
-        (share, load_frames(rows)) for share, rows in zip(shares, train.values(), strict=True)
+        (share, load_frames(rows, crops))
+        for share, rows in zip(shares, train.values(), strict=True)
     ]
+    recipe = config.model_dump(mode="json") | {
+        "start": begun.record() if begun else "scratch",
+        "heart_crop": crops.record() if crops else "round the labels",
+    }
     common: dict[str, Any] = {"seed": config.seed, "say": say}
     common["checkpoint_every_s"] = config.checkpoint_every_s
-    localiser = train_stage("localiser", config.localiser, frames, out, **common)
+    localiser = train_stage(
+        "localiser",
+        config.localiser,
+        frames,
+        out,
+        start=begun.localiser() if begun else None,
+        **common,
+    )
 
     def card_of(stages: dict[str, Trained], metrics: dict[str, dict[str, Metric]]) -> Card:
         return Card(
@@ -73,13 +110,14 @@ def finetune_segmenter(
             task="cine_sax_seg",
             networks={role: stage.spec for role, stage in stages.items()},
             tier="full",
+            parent=begun.title if begun else None,
             test_time={"flips": config.flips, "one_heart": config.one_heart},
             training_data=TrainingData(
                 sets={p.parent.name: n for p, n in counts.items()},
                 manifest_sha256=_hash(manifests),
                 terms=terms,
             ),
-            recipe=config.model_dump(mode="json"),
+            recipe=recipe,
             seed=config.seed,
             hours=sum(s.seconds for s in stages.values()) / 3600,
             hardware=_hardware(),
@@ -119,6 +157,7 @@ def finetune_segmenter(
         config.segmenter,
         frames,
         out,
+        start=begun,
         validate=judge,
         validate_every=config.validate_every,
         **common,
@@ -127,6 +166,24 @@ def finetune_segmenter(
     networks = {role: stage.network for role, stage in stages.items()}
     metrics = _measure(held, Model(card_of(stages, {}), networks), surfaces=True)
     return save_model(out, card_of(stages, metrics), networks)
+
+
+class _Crops:
+    """Finds hearts with the shelf's localiser, and counts."""
+
+    def __init__(self) -> None:
+        self.model = load_model()
+        self.stacks, self.found = 0, 0
+
+    def __call__(self, stack: Stack) -> Heart:
+        heart = find_heart(stack, self.model)
+        self.stacks, self.found = self.stacks + 1, self.found + heart.found
+        return heart
+
+    def record(self) -> dict[str, Any]:
+        """What the card says of the choice."""
+        model = f"{self.model.title} {self.model.card.sha256[:12]}"
+        return {"found_by": model, "stacks": self.stacks, "hearts_found": self.found}
 
 
 def _measure(

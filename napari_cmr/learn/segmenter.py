@@ -9,17 +9,20 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from napari_cmr.core import Structure
+from napari_cmr.core import InputError, Structure
 from napari_cmr.learn.augment import AugmentConfig, make_view
 from napari_cmr.learn.checkpoint import load_checkpoint, save_checkpoint
 from napari_cmr.learn.examples import EvenSampler, LabelledFrame
 from napari_cmr.learn.losses import partial_segmentation_loss
+from napari_cmr.learn.rates import parameter_groups
+from napari_cmr.learn.start import Start
 from napari_cmr.nets.card import InputGrid, Network
 from napari_cmr.nets.neighbours import stride, with_neighbours
 from napari_cmr.nets.shelf import build, device
@@ -27,6 +30,7 @@ from napari_cmr.nets.shelf import build, device
 STRUCTURES = ("BACKGROUND", "LV", "MYO", "RV")
 NEIGHBOUR_MM = float(Network.model_fields["neighbour_mm"].default)
 LARGEST_GRADIENT = 12.0
+DESCRIBED = ("encoder", "encoder_options", "channels", "structures", "grid", "neighbours")
 LOG_EVERY = 50
 
 
@@ -35,17 +39,27 @@ class StageConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    encoder: str = Field(default="unet", description="unet or vit_small_patch8")
+    encoder_options: dict[str, Any] = Field(default_factory=dict)
     channels: tuple[int, ...]
+    structures: tuple[str, ...] = Field(default=STRUCTURES, description="the output channels")
     grid: InputGrid
     neighbours: int = Field(default=0, ge=0, description="slices seen on either side")
     skip_neighbour: float = Field(default=0.15, description="how often neighbours are further off")
-    steps: int = Field(gt=0)
+    steps: int = Field(ge=0)
     augment: AugmentConfig
     batch: int = 16
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     warm_up: int = 200
     average: float = Field(default=0.999, description="decay of the moving average of the weights")
+    frozen: int = Field(default=0, ge=0, description="first steps in which a started encoder stays")
+    encoder_rate: float = Field(
+        default=1.0, ge=0, description="learning rate of a started encoder, relative to the rest's"
+    )
+    layer_decay: float = Field(
+        default=1.0, gt=0, le=1, description="what its earlier stages are slower, each"
+    )
 
 
 class SegmenterConfig(BaseModel):
@@ -90,6 +104,14 @@ class SegmenterConfig(BaseModel):
         }
         return self.model_copy(update={**stages, "seed": seed})
 
+    def begun_from(self, start: Start) -> SegmenterConfig:
+        """The same training of the networks that a start fits."""
+        stages = {"segmenter": self.segmenter.model_copy(update=start.network)}
+        localiser = start.localiser()
+        if localiser is not None:
+            stages["localiser"] = self.localiser.model_copy(update=localiser.network)
+        return self.model_copy(update=stages)
+
 
 @dataclass(frozen=True, eq=False)
 class Trained:
@@ -111,6 +133,7 @@ def train_stage(
     out: Path,
     *,
     seed: int,
+    start: Start | None = None,
     checkpoint_every_s: float = 120.0,
     validate: Validate | None = None,
     validate_every: int = 0,
@@ -120,10 +143,17 @@ def train_stage(
 
     Every step's pictures depend on the seed and the step alone, so a resumed run goes on with
     the step that a run never stopped would have taken. Where ``validate`` is given, the average
-    with the best ``score`` is kept, else the last.
+    with the best ``score`` is kept, else the last. ``start`` gives weights in place of chance.
+
+    Raises
+    ------
+    ModelError
+        If the start does not fit the network.
+    InputError
+        If the checkpoint is damaged, of another network or from another start.
     """
     out.mkdir(parents=True, exist_ok=True)
-    run = _Run(config, seed)
+    run = _Run(config, seed, start)
     checkpoint = out / f".{role}.checkpoint.safetensors"
     if checkpoint.is_file():
         run.load(checkpoint)
@@ -152,28 +182,37 @@ def train_stage(
 class _Run:
     """A training at some step: the network, the moving average of its weights, the best one."""
 
-    def __init__(self, config: StageConfig, seed: int) -> None:
+    def __init__(self, config: StageConfig, seed: int, start: Start | None = None) -> None:
         self.config = config
-        self.spec = Network(
-            encoder="unet",
-            channels=config.channels,
-            structures=STRUCTURES,
-            grid=config.grid,
-            neighbours=config.neighbours,
-        )
+        self.spec = Network(**{name: getattr(config, name) for name in DESCRIBED})
         torch.manual_seed(seed)
         self.device = device()
-        self.network = build(self.spec).to(self.device)
+        network = build(self.spec)
+        given = start.give(network, self.spec) if start else set()
+        self.start = start.card.sha256 if start else ""
+        self.network = network.to(self.device)
         self.average, self.best = copy.deepcopy(self.network), copy.deepcopy(self.network)
+        prefix = start.encoder if start else ""
+        self.pretrained = {name for name in given if name.startswith(prefix)}
+        groups = parameter_groups(
+            self.network,
+            self.pretrained,
+            rate=config.encoder_rate,
+            layer_decay=config.layer_decay,
+        )
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+            groups, lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self.step, self.seconds, self.score = 0, 0.0, -math.inf
 
     def advance(self, images: Tensor, targets: Tensor, labelled: Tensor) -> float:
         """Take one step and return its loss."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * _schedule(self.step, self.config)
+            rate = self.config.learning_rate * group["scale"]
+            group["lr"] = rate * _schedule(self.step, self.config)
+        for name, parameter in self.network.named_parameters():
+            if name in self.pretrained:
+                parameter.requires_grad_(self.step >= self.config.frozen)
         images, targets, labelled = (t.to(self.device) for t in (images, targets, labelled))
         loss = partial_segmentation_loss(self.network.train()(images), targets, labelled)
         self.optimizer.zero_grad(set_to_none=True)
@@ -194,11 +233,21 @@ class _Run:
         return scores
 
     def save(self, path: Path) -> None:
-        state = {"step": self.step, "seconds": self.seconds, "score": self.score}
+        state = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "score": self.score,
+            "start": self.start,
+        }
         save_checkpoint(path, self._networks(), self.optimizer, state)
 
     def load(self, path: Path) -> None:
         state = load_checkpoint(path, self._networks(), self.optimizer)
+        if state.get("start", "") != self.start:
+            raise InputError(
+                f"The checkpoint {path} began from another start; "
+                "remove it or choose another output folder."
+            )
         self.step, self.seconds, self.score = state["step"], state["seconds"], state["score"]
 
     def _networks(self) -> dict[str, nn.Module]:
@@ -211,33 +260,34 @@ def draw_batch(
     """Images ``(n, c, h, w)``, targets ``(n, h, w)`` and which channels are labelled ``(n, c)``."""
     rng = np.random.default_rng([seed, step])
     images, targets = [], []
-    labelled = torch.zeros(config.batch, len(STRUCTURES), dtype=torch.bool)
+    names = config.structures
+    labelled = torch.zeros(config.batch, len(names), dtype=torch.bool)
     for i in range(config.batch):
         frame, index = sampler.draw(rng)
         step_slices = stride(frame.slice_mm, NEIGHBOUR_MM)
         step_slices *= 2 if rng.random() < config.skip_neighbour else 1
         image, target = make_view(
             with_neighbours(frame.images, index, config.neighbours, step_slices),
-            _as_channels(frame.labels[index]),
+            _as_channels(frame.labels[index], names),
             frame.pixel_mm,
             frame.centre_mm,
             config.grid.size,
             config.grid.spacing_mm,
-            len(STRUCTURES),
+            len(names),
             config.augment,
             rng,
         )
         images.append(image)
         targets.append(target)
-        for c, name in enumerate(STRUCTURES):
+        for c, name in enumerate(names):
             labelled[i, c] = Structure[name] in frame.structures
     return torch.stack(images), torch.stack(targets), labelled
 
 
-def _as_channels(labels: Tensor) -> Tensor:
+def _as_channels(labels: Tensor, names: Sequence[str]) -> Tensor:
     """Canonical labels to channel numbers; infarct is wall, what has no channel background."""
     table = torch.zeros(256, dtype=torch.uint8)
-    for channel, name in enumerate(STRUCTURES):
+    for channel, name in enumerate(names):
         table[Structure[name]] = channel
     table[Structure.INFARCT] = table[Structure.MVO] = table[Structure.MYO]
     return table[labels.long()]

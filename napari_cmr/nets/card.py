@@ -27,6 +27,9 @@ class Network(BaseModel):
 
     encoder: str
     channels: tuple[int, ...]
+    encoder_options: dict[str, Any] = Field(
+        default_factory=dict, description="what the encoder's class was given beside its defaults"
+    )
     structures: tuple[str, ...] = Field(description="names of the output channels, in order")
     grid: InputGrid
     neighbours: int = Field(

@@ -15,7 +15,9 @@ from torch import nn
 
 from napari_cmr.core import ModelError, replacing
 from napari_cmr.nets.card import Card, Network
+from napari_cmr.nets.stem import StemmedTransformer
 from napari_cmr.nets.unet import UNet
+from napari_cmr.nets.vit import VisionTransformer
 
 WEIGHTS = "model.safetensors"
 CARD = "card.json"
@@ -136,11 +138,19 @@ def build(spec: Network) -> nn.Module:
     Raises
     ------
     ModelError
-        If the encoder is not known.
+        If the encoder is not known, or does not take the card's options.
     """
-    if spec.encoder != "unet":
+    outputs, inputs = len(spec.structures), 2 * spec.neighbours + 1
+    if spec.encoder == "unet":
+        return UNet(outputs, spec.channels, inputs)
+    if spec.encoder != "vit_small_patch8":
         raise ModelError(f"There is no encoder '{spec.encoder}' in this version of napari-cmr.")
-    return UNet(len(spec.structures), spec.channels, 2 * spec.neighbours + 1)
+    try:
+        transformer = VisionTransformer(**spec.encoder_options)
+        encoder = StemmedTransformer(transformer, spec.channels, inputs)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"The encoder {spec.encoder} cannot be made so: {error}.") from error
+    return UNet(outputs, spec.channels, inputs, encoder)
 
 
 def device() -> torch.device:

@@ -9,8 +9,8 @@ import torch
 from monai.networks.blocks.convolutions import Convolution, ResidualUnit
 from torch import Tensor, nn
 
-_NORM = "instance"
-_ACT = ("leakyrelu", {"negative_slope": 0.01, "inplace": True})
+NORM = "instance"
+ACT = ("leakyrelu", {"negative_slope": 0.01, "inplace": True})
 
 
 class UNetEncoder(nn.Module):
@@ -28,9 +28,7 @@ class UNetEncoder(nn.Module):
         super().__init__()
         widths = [in_channels, *channels]
         self.stages = nn.ModuleList(
-            ResidualUnit(
-                2, widths[i], widths[i + 1], 1 if i == 0 else 2, 3, 2, act=_ACT, norm=_NORM
-            )
+            ResidualUnit(2, widths[i], widths[i + 1], 1 if i == 0 else 2, 3, 2, act=ACT, norm=NORM)
             for i in range(len(channels))
         )
         self.channels = tuple(channels)
@@ -63,18 +61,27 @@ class UNet(nn.Module):
         ``2 ** (len(channels) - 1)``.
     in_channels
         Number of input channels.
+    encoder
+        What gives the maps, finest first, each next at half the resolution and of the widths of
+        ``channels``; a :class:`UNetEncoder` if None.
     """
 
-    def __init__(self, n_classes: int, channels: Sequence[int], in_channels: int = 1) -> None:
+    def __init__(
+        self,
+        n_classes: int,
+        channels: Sequence[int],
+        in_channels: int = 1,
+        encoder: nn.Module | None = None,
+    ) -> None:
         super().__init__()
-        self.encoder = UNetEncoder(channels, in_channels)
+        self.encoder = encoder or UNetEncoder(channels, in_channels)
         pairs = list(pairwise(channels))[::-1]
         self.ups = nn.ModuleList(
-            Convolution(2, deep, fine, 2, 3, act=_ACT, norm=_NORM, is_transposed=True)
+            Convolution(2, deep, fine, 2, 3, act=ACT, norm=NORM, is_transposed=True)
             for fine, deep in pairs
         )
         self.joins = nn.ModuleList(
-            ResidualUnit(2, 2 * fine, fine, 1, 3, 1, act=_ACT, norm=_NORM) for fine, _ in pairs
+            ResidualUnit(2, 2 * fine, fine, 1, 3, 1, act=ACT, norm=NORM) for fine, _ in pairs
         )
         self.head = nn.Conv2d(channels[0], n_classes, 1)
 

@@ -1,0 +1,154 @@
+"""Where fine-tuning begins: a pretrained encoder or a whole segmenter in place of chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from napari_cmr.core import ModelError
+from napari_cmr.nets.card import Card, Network
+from napari_cmr.nets.encoders import load_encoder
+from napari_cmr.nets.shelf import Model, find_card, load_model
+from napari_cmr.nets.unet import UNetEncoder
+from napari_cmr.nets.vit import VisionTransformer
+
+TRANSFORMER_MAPS = (16, 32, 64, 128)
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Weights by the segmenter's own names, and the segmenter that they fit.
+
+    ``encoder`` is the part that pretraining made, as a prefix of those names; ``whole`` is the
+    model where the start is a segmenter with its localiser, None where it is a pretraining.
+    """
+
+    card: Card
+    network: dict[str, Any]
+    weights: dict[str, Tensor]
+    encoder: str = "encoder."
+    whole: Model | None = field(default=None, repr=False)
+
+    @property
+    def title(self) -> str:
+        """Name and version."""
+        return f"{self.card.name} {self.card.version}"
+
+    def record(self) -> dict[str, Any]:
+        """What a card says of the start."""
+        record = {"name": self.card.name, "version": self.card.version, "task": self.card.task}
+        return record | {"sha256": self.card.sha256, "parts": sorted(_parts(self.weights))}
+
+    def localiser(self) -> Start | None:
+        """The start of the localiser; None where only an encoder was pretrained."""
+        if self.whole is None:
+            return None
+        return _of_network(self.whole, "localiser")
+
+    def give(self, network: nn.Module, spec: Network) -> set[str]:
+        """Copy the weights into a network and return their names.
+
+        A first layer made for one slice gets its weights for the middle one and zeros for the
+        neighbours, so that the network begins with what it knows.
+
+        Raises
+        ------
+        ModelError
+            If the network is another than the start's; the sentence says in what.
+        """
+        for name, mine in self.network.items():
+            theirs = getattr(spec, name)
+            if mine != theirs:
+                raise ModelError(
+                    f"The start {self.title} does not fit this segmenter: its {name} is "
+                    f"{_said(mine)}, the segmenter's {_said(theirs)}."
+                )
+        own = network.state_dict()
+        for name, value in self.weights.items():
+            if name not in own:
+                raise ModelError(
+                    f"The start {self.title} does not fit this segmenter, which has no {name}."
+                )
+            own[name] = self._fitted(name, value, own[name].shape)
+        network.load_state_dict(own)
+        return set(self.weights)
+
+    def _fitted(self, name: str, value: Tensor, shape: torch.Size) -> Tensor:
+        if value.shape == shape:
+            return value
+        slices = shape[1] if len(shape) == 4 else 0
+        if value.ndim != 4 or value.shape[1] != 1 or (shape[0], 1, *shape[2:]) != value.shape:
+            raise ModelError(
+                f"The start {self.title} does not fit this segmenter: {name} is "
+                f"{_said(value.shape)} there and {_said(shape)} here."
+            )
+        widened = torch.zeros(shape)
+        widened[:, slices // 2] = value[:, 0]
+        return widened
+
+
+def read_start(name: str | Path, *, decoder: bool = True) -> Start:
+    """Read a start by its shelf name or its version's folder.
+
+    Parameters
+    ----------
+    name
+        A pretraining (U-Net or ViT-S/8), or a short-axis segmenter.
+    decoder
+        Whether a pretrained decoder is taken as well, where there is one.
+
+    Raises
+    ------
+    ModelError
+        If there is none of that name, it is altered, or no segmenter can begin with it.
+    """
+    card = find_card(name)
+    if card.task == "cine_sax_seg":
+        return _of_network(load_model(name), "segmenter")
+    card, encoder, others = load_encoder(name)
+    made = card.networks["encoder"].encoder
+    if isinstance(encoder, UNetEncoder):
+        weights = _under("encoder.", encoder)
+        if decoder:
+            part = "decoder."
+            weights |= {k.removeprefix(part): v for k, v in others.items() if k.startswith(part)}
+        return Start(card, {"encoder": made, "channels": encoder.channels}, weights)
+    if isinstance(encoder, VisionTransformer):
+        network = {
+            "encoder": made,
+            "channels": TRANSFORMER_MAPS,
+            "encoder_options": card.recipe.get("encoder_options", {}),
+        }
+        prefix = "encoder.transformer."
+        return Start(card, network, _under(prefix, encoder), prefix)
+    raise ModelError(
+        f"{card.name} is a pretrained {made}, for which there is no segmenter; "
+        "start from a unet or a vit_small_patch8."
+    )
+
+
+def _of_network(model: Model, role: str) -> Start:
+    """A start from one network of a whole model."""
+    spec = model.card.networks[role]
+    network = {name: getattr(spec, name) for name in ("encoder", "channels", "encoder_options")}
+    network |= {name: getattr(spec, name) for name in ("structures", "neighbours", "grid")}
+    weights = {key: value.cpu() for key, value in model.networks[role].state_dict().items()}
+    return Start(model.card, network, weights, whole=model)
+
+
+def _under(prefix: str, module: nn.Module) -> dict[str, Tensor]:
+    return {f"{prefix}{key}": value for key, value in module.state_dict().items()}
+
+
+def _parts(weights: dict[str, Tensor]) -> set[str]:
+    return {key.split(".", 1)[0] for key in weights}
+
+
+def _said(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return ", ".join(str(v) for v in value)
+    return f"'{value}'"
