@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy.typing as npt
 
 from napari_cmr.core import Cancel, Finding, FloatArray, Geometry, Layout, Progress, Sequence, View
+from napari_cmr.io.archive import Unpacked
 
 
 class PixelSource(Protocol):
@@ -42,6 +43,8 @@ class Entry:
         Length of the cardiac cycle where it can be trusted, and what it comes from.
     left_alone
         What it is (localiser, perfusion, flow, ...) where it is named but not worked on.
+    unpacked
+        Temporary folders that the files lie in, where they come from an archive.
     """
 
     stack_id: str
@@ -61,6 +64,7 @@ class Entry:
     weight_kg: float | None = None
     layout: Layout = field(default_factory=Layout)
     left_alone: str = ""
+    unpacked: tuple[Unpacked, ...] = ()
 
     @property
     def spacing_mm(self) -> tuple[float, float, float] | None:
@@ -86,9 +90,7 @@ class Entry:
             "spacing_mm": None if spacing is None else [round(v, 6) for v in spacing],
             "phase_ms": None if phases is None else [round(v, 3) for v in phases],
             "files": self.n_files,
-            "findings": [
-                {"code": f.code, "message": f.message, "action": f.action} for f in self.findings
-            ],
+            "findings": [_finding_as_dict(f) for f in self.findings],
         }
 
 
@@ -100,13 +102,27 @@ class Catalogue:
     entries: tuple[Entry, ...]
     skipped: dict[str, int]
     findings: tuple[Finding, ...] = ()
+    unpacked: tuple[Unpacked, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The contract of ``scan --json``."""
         return {
             "stacks": [entry.as_dict() for entry in self.entries],
             "skipped": dict(self.skipped),
+            "findings": [_finding_as_dict(f) for f in self.findings],
         }
+
+
+def _finding_as_dict(finding: Finding) -> dict[str, str]:
+    return {"code": finding.code, "message": finding.message, "action": finding.action}
+
+
+def kept_alive(catalogue: Catalogue, unpacked: tuple[Unpacked, ...]) -> Catalogue:
+    """The catalogue, which with each of its entries holds on to the folders it was read from."""
+    if not unpacked:
+        return catalogue
+    entries = tuple(replace(entry, unpacked=unpacked) for entry in catalogue.entries)
+    return replace(catalogue, entries=entries, unpacked=unpacked)
 
 
 def subject_hash(*uids: str, salt: str = "napari-cmr") -> str:

@@ -12,6 +12,7 @@ import pydicom
 
 from napari_cmr.io.dicom_enhanced import enhanced_records
 from napari_cmr.io.dicom_values import Values, clock_seconds, positive, stamp_seconds
+from napari_cmr.io.dicomdir import has_dicomdir_class
 from napari_cmr.io.header import Header, PixelPlace
 from napari_cmr.io.naming import component_of, kind_of, view_hint
 from napari_cmr.io.pixel_extent import BIG_ENDIAN, Head, SkipError, pixel_extent
@@ -42,6 +43,8 @@ def read_headers(head: Head) -> list[Header]:
         raise SkipError("empty file")
     if not looks_like_dicom(head.data):
         raise SkipError("not an image")
+    if has_dicomdir_class(head.data):
+        raise SkipError("DICOMDIR")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of small rule breaks that do no harm here

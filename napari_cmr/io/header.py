@@ -24,6 +24,7 @@ class Kind(StrEnum):
     FLOW = "flow"
     MOSAIC = "mosaic"
     T2_STAR = "T2 star"
+    INLINE_RESULT = "inline result"
 
 
 KIND_SEQUENCES = {Kind.LGE: Sequence.LGE, Kind.T1: Sequence.T1, Kind.T2: Sequence.T2}

@@ -85,7 +85,8 @@ def sax_cine(catalogue: Catalogue, stack_id: str | None = None) -> Entry:
     if stack_id is not None:
         return _named(catalogue, stack_id)
     cines = [e for e in catalogue.entries if _is_sax_cine(e)]
-    alone = catalogue.path.is_file() and len(catalogue.entries) == 1
+    one_file = catalogue.path.is_file() and not catalogue.unpacked
+    alone = one_file and len(catalogue.entries) == 1
     if not cines and alone and _may_be_sax(catalogue.entries[0]):
         return catalogue.entries[0]
     if not cines:

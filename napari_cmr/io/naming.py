@@ -9,6 +9,7 @@ from napari_cmr.core import View
 from napari_cmr.io.header import Kind
 
 _KIND_WORDS: tuple[tuple[Kind, str], ...] = (
+    (Kind.INLINE_RESULT, r"\binline ?vf\b"),
     (Kind.LOCALISER, r"\bloc\b|\blocali[sz]er|\bscouts?\b|\bsurvey\b|\bplanning\b"),
     (Kind.PERFUSION, r"\bperf|\bfirst ?pass\b"),
     (Kind.FLOW, r"\b[q24]?d? ?flow|\bvenc|\bphase ?contrast\b|\bpc ?mr|\bvelocity\b"),

@@ -1,8 +1,7 @@
-"""What a folder holds, from headers alone."""
+"""What a folder, a file or an archive holds, from headers alone."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,12 +9,14 @@ from itertools import islice
 from pathlib import Path
 
 from napari_cmr.core import Cancel, NothingToReadError, Progress, check_cancel
-from napari_cmr.io.catalogue import Catalogue, with_ids
+from napari_cmr.io.catalogue import Catalogue, kept_alive, with_ids
 from napari_cmr.io.dicom_headers import read_headers
 from napari_cmr.io.dicom_study import dicom_entries
 from napari_cmr.io.header import Header
+from napari_cmr.io.listing import list_files
 from napari_cmr.io.nifti_folder import is_nifti, nifti_entries
 from napari_cmr.io.pixel_extent import Head, SkipError, read_head
+from napari_cmr.io.ukb_manifest import read_manifests
 
 _READERS = 8
 _BATCH = 16  # files a thread reads before it hands them on
@@ -29,18 +30,24 @@ def scan(
     Parameters
     ----------
     path
-        A folder, searched with all that is in it, or one file.
+        A folder, searched with all that is in it, a zip archive, a DICOMDIR, or one file. An
+        archive is unpacked into a temporary folder of the owner's, which is removed when neither
+        the catalogue nor an entry of it is held any more.
 
     Raises
     ------
     NothingToReadError
         If there is nothing at the path, or nothing in it can be read.
+    ArchiveError
+        If an archive is damaged or refused.
     CancelledError
         If ``cancel`` said so.
     """
     path = Path(path)
-    files = _files(path)
-    skipped: Counter[str] = Counter()
+    listing = list_files(path, cancel)
+    manifests = read_manifests(listing.files)
+    files = [f for f in listing.files if f not in manifests.files]
+    skipped = listing.skipped + Counter({"manifest": len(manifests.files)})
     niftis = [f for f in files if is_nifti(f)]
     others = [f for f in files if not is_nifti(f)]
     headers: list[Header] = []
@@ -48,7 +55,7 @@ def scan(
     for done, head in enumerate(_heads(others), start=1):
         check_cancel(cancel)
         try:
-            headers += read_headers(head) if head else []
+            headers += manifests.described(read_headers(head)) if head else []
         except SkipError as reason:
             skipped[str(reason)] += 1
         skipped["not readable"] += head is None
@@ -62,24 +69,9 @@ def scan(
     every = [*entries, *from_nifti]
     if not every:
         raise NothingToReadError(_nothing(path, skipped))
-    return Catalogue(path, with_ids(every), dict(sorted((+skipped).items())), tuple(findings))
-
-
-def _files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise NothingToReadError(f"There is no file or folder {path}.")
-    files = [
-        Path(folder, name)
-        for folder, _, names in os.walk(path)
-        for name in names
-        if not name.startswith(".")
-    ]
-    files = sorted(f for f in files if f.is_file())
-    if not files:
-        raise NothingToReadError(f"The folder {path} is empty; choose one with DICOM or NIfTI.")
-    return files
+    findings = [*listing.findings, *manifests.findings, *findings]
+    catalogue = Catalogue(path, with_ids(every), dict(sorted((+skipped).items())), tuple(findings))
+    return kept_alive(catalogue, listing.unpacked)
 
 
 def _heads(files: list[Path]) -> Iterator[Head | None]:
