@@ -15,7 +15,7 @@ from napari_cmr.core.measures import Measures
 from napari_cmr.core.progress import Cancel, Progress, check_cancel
 from napari_cmr.core.segmentation import Segmentation
 from napari_cmr.core.stack import Layout, Sequence, Stack, Study, View
-from napari_cmr.core.writing import replacing
+from napari_cmr.core.writing import placing, replacing
 
 __all__ = [
     "LABEL_MAPS",
@@ -42,5 +42,6 @@ __all__ = [
     "View",
     "check_cancel",
     "label_map",
+    "placing",
     "replacing",
 ]

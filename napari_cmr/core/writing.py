@@ -1,8 +1,9 @@
-"""Files appear whole or not at all."""
+"""Files appear whole or not at all, and so do the files of one call."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,3 +35,37 @@ def replacing(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # the writer's own error is the one to tell
             partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def placing(folder: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary folder inside ``folder``; on success its files move up, else none does.
+
+    Raises
+    ------
+    InputError
+        If a file of the same name is there already and is not to be overwritten, or the folder
+        cannot be written to.
+    """
+    target = Path(folder)
+    partial = target / f".{os.getpid()}.part"
+    new = not target.exists()
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        files = sorted(partial.iterdir())
+        taken = [f.name for f in files if (target / f.name).exists()]
+        if taken and not overwrite:
+            raise InputError(
+                f"{target} holds {taken[0]} already; choose another folder, or say --overwrite."
+            )
+        for file in files:
+            file.replace(target / file.name)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"Cannot write to {target} ({reason}); choose another place.") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        if new:
+            with suppress(OSError):  # only an empty folder goes
+                target.rmdir()

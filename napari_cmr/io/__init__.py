@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_cmr.io.camus import CamusFrame, read_camus
     from napari_cmr.io.catalogue import Catalogue, Entry
-    from napari_cmr.io.deidentify import deidentified_copy
+    from napari_cmr.io.deidentify import deidentified_copy, dicom_files
     from napari_cmr.io.demo import demo_study
+    from napari_cmr.io.dicom_seg import write_seg
+    from napari_cmr.io.dicom_sr import write_report
     from napari_cmr.io.dicom_writing import write_dicom
-    from napari_cmr.io.echo_manifest import camus_manifest, echonet_manifest
+    from napari_cmr.io.labels_on_stack import labels_on_stack
     from napari_cmr.io.echonet import EchoNetVideo, read_echonet
     from napari_cmr.io.loading import load, open_stack, sax_cine
     from napari_cmr.io.manifest import (
@@ -24,7 +26,10 @@ if TYPE_CHECKING:
         read_manifest,
     )
     from napari_cmr.io.nifti import read_labels, read_nifti, write_labels, write_nifti
+    from napari_cmr.io.parametric_map import write_parametric_map
     from napari_cmr.io.scanning import scan
+    from napari_cmr.io.seg_reading import read_seg
+    from napari_cmr.io.referenced_images import SourceImages, source_images
 
 _HOMES = {
     "CamusFrame": "camus",
@@ -32,10 +37,11 @@ _HOMES = {
     "EchoNetVideo": "echonet",
     "Entry": "catalogue",
     "ManifestRow": "manifest",
-    "camus_manifest": "echo_manifest",
+    "SourceImages": "referenced_images",
     "deidentified_copy": "deidentify",
     "demo_study": "demo",
-    "echonet_manifest": "echo_manifest",
+    "dicom_files": "deidentify",
+    "labels_on_stack": "labels_on_stack",
     "load": "loading",
     "load_image": "manifest",
     "load_label": "manifest",
@@ -46,11 +52,16 @@ _HOMES = {
     "read_labels": "nifti",
     "read_manifest": "manifest",
     "read_nifti": "nifti",
+    "read_seg": "seg_reading",
     "sax_cine": "loading",
     "scan": "scanning",
+    "source_images": "referenced_images",
     "write_dicom": "dicom_writing",
     "write_labels": "nifti",
     "write_nifti": "nifti",
+    "write_parametric_map": "parametric_map",
+    "write_report": "dicom_sr",
+    "write_seg": "dicom_seg",
 }
 __all__ = [
     "CamusFrame",
@@ -58,10 +69,11 @@ __all__ = [
     "EchoNetVideo",
     "Entry",
     "ManifestRow",
-    "camus_manifest",
+    "SourceImages",
     "deidentified_copy",
     "demo_study",
-    "echonet_manifest",
+    "dicom_files",
+    "labels_on_stack",
     "load",
     "load_image",
     "load_label",
@@ -72,11 +84,16 @@ __all__ = [
     "read_labels",
     "read_manifest",
     "read_nifti",
+    "read_seg",
     "sax_cine",
     "scan",
+    "source_images",
     "write_dicom",
     "write_labels",
     "write_nifti",
+    "write_parametric_map",
+    "write_report",
+    "write_seg",
 ]
 
 

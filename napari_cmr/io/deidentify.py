@@ -2,14 +2,16 @@
 
 The basic application confidentiality profile of DICOM PS3.15 E.1 lists what to remove; here the
 list says what may stay, so that an element nobody thought of is left out. Private elements,
-names, dates, times, places, devices' serial numbers and free text never pass. Descriptions are
-cleaned: of their words only the view and the kind of image stay.
+names, dates, times, places, devices' serial numbers and free text never pass; of an element of
+text only known words do. Descriptions are cleaned: only the view and the kind of image stay.
 """
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +19,72 @@ import pydicom
 from openjpeg.utils import encode_array
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import JPEG2000Lossless, generate_uid
+from pydicom.uid import EnhancedMRImageStorage, JPEG2000Lossless, generate_uid
 
-from napari_cmr.core import InputError, replacing
-from napari_cmr.io.catalogue import subject_hash
+from napari_cmr.core import Cancel, Finding, InputError, Progress, check_cancel, replacing
+from napari_cmr.io.burned_in import BurnedIn
+from napari_cmr.io.catalogue import Catalogue, subject_hash
 from napari_cmr.io.dicom_headers import read_headers
-from napari_cmr.io.dicom_pixels import decode, pixel_bytes
+from napari_cmr.io.dicom_pixels import DicomFrames, decode, pixel_bytes
+from napari_cmr.io.dicom_values import stamp_seconds
 from napari_cmr.io.header import Header, Kind, PixelPlace
 from napari_cmr.io.pixel_extent import SkipError, read_head
 from napari_cmr.io.technical_elements import (
     EMPTIED,
     FUNCTIONAL_GROUPS,
+    MAKERS,
     REPLACED_UIDS,
+    SHIFTED_TIMES,
+    STAND_INS,
     TECHNICAL,
+    WORDS,
 )
 
 _METHOD = "napari-cmr: PS3.15 basic profile by allow-list"  # at most 64 characters
+_TEXT = frozenset(("CS", "SH", "LO", "ST", "LT", "UT", "UC", "PN", "AE"))
 
 
-def deidentified_copy(files: Sequence[Path], out_dir: Path, salt: str) -> list[Path]:
+@dataclass(frozen=True)
+class Copies:
+    """What was written, and what a person should look at before it is given away."""
+
+    files: tuple[Path, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """What all copies of one call share: the secret, and when the first image was made."""
+
+    salt: str
+    first_s: float
+
+
+def dicom_files(catalogue: Catalogue) -> list[Path]:
+    """The DICOM files of all stacks of a catalogue, each once, sorted.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    sources = [e.source for e in catalogue.entries if isinstance(e.source, DicomFrames)]
+    files = sorted({place.path for s in sources for row in s.places for place in row})
+    if not files:
+        raise InputError(
+            f"{catalogue.path} holds no DICOM images, and only those can be de-identified."
+        )
+    return files
+
+
+def deidentified_copy(
+    files: Sequence[Path],
+    out_dir: Path,
+    salt: str,
+    *,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
+) -> Copies:
     """Write de-identified, losslessly compressed copies of DICOM images.
 
     Parameters
@@ -48,25 +97,38 @@ def deidentified_copy(files: Sequence[Path], out_dir: Path, salt: str) -> list[P
         Secret from which, with the old UIDs, the new ones follow. The same salt gives the same
         UIDs; without it nobody can get from the new to the old.
 
+    Returns
+    -------
+    The copies, with a finding where text may be burned into the pictures. The pictures
+    themselves are copied as they are.
+
     Raises
     ------
     InputError
         If a file is no MR image or cannot be decoded, or the folder cannot be written to.
         Copies made before stay.
+    CancelledError
+        If ``cancel`` said so.
     """
     headers = [_headers(path) for path in files]
     times = [h.acquired_s for hs in headers for h in hs if h.acquired_s is not None]
-    first_s = min(times, default=0.0)
+    terms = _Terms(salt, min(times, default=0.0))
+    burned_in = BurnedIn()
     copies = []
     for number, (path, frames) in enumerate(zip(files, headers, strict=True), start=1):
+        check_cancel(cancel)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of values that break small rules and are replaced
-            copy = _copy(pydicom.dcmread(path, stop_before_pixels=True), frames, first_s, salt)
-        target = out_dir / f"{number:04d}.dcm"
-        with replacing(target) as partial:
-            copy.save_as(partial, enforce_file_format=True)
+            source = pydicom.dcmread(path, stop_before_pixels=True)
+            copy = _copy(source, frames, terms)
+            _set_pixels(copy, [f.pixels for f in frames if f.pixels], source, burned_in)
+            target = out_dir / f"{number:04d}.dcm"
+            with replacing(target) as partial:
+                copy.save_as(partial, enforce_file_format=True)
         copies.append(target)
-    return copies
+        if progress is not None:
+            progress(number, len(files))
+    return Copies(tuple(copies), tuple(burned_in.findings()))
 
 
 def _headers(path: Path) -> list[Header]:
@@ -76,40 +138,74 @@ def _headers(path: Path) -> list[Header]:
         raise InputError(f"{path.name} cannot be de-identified: {reason}.") from reason
 
 
-def _copy(source: Dataset, frames: list[Header], first_s: float, salt: str) -> Dataset:
-    copy = _technical(source, salt)
+def _copy(source: Dataset, frames: list[Header], terms: _Terms) -> Dataset:
+    copy = _technical(source, terms)
     for keyword in EMPTIED:
         setattr(copy, keyword, "")
     header = frames[0]
-    copy.PatientID = subject_hash(header.study, salt=salt)
+    copy.PatientID = subject_hash(header.study, salt=terms.salt)
     copy.SeriesDescription = _clean_description(header)
+    copy.Manufacturer = _maker(str(source.get("Manufacturer", "")))
     if header.height_cm:
         copy.PatientSize = round(header.height_cm) / 100
     if header.weight_kg:
         copy.PatientWeight = round(header.weight_kg)
     if header.trigger_ms is None and header.acquired_s is not None:
-        copy.AcquisitionTime = _clock(header.acquired_s - first_s)
+        copy.AcquisitionTime = _clock(header.acquired_s - terms.first_s)
+    if source.get("SOPClassUID") == EnhancedMRImageStorage:
+        _make_enhanced_whole(copy)
+    else:
+        _make_classic_whole(copy)
     _say_so(copy)
-    _set_pixels(copy, [f.pixels for f in frames if f.pixels])
     return copy
 
 
-def _technical(source: Dataset, salt: str) -> Dataset:
+def _technical(source: Dataset, terms: _Terms) -> Dataset:
     """The elements that may stay, in sequences too, with new UIDs."""
     copy = Dataset()
-    for element in source:
+    for tag in list(source.keys()):
+        try:
+            element = source[tag]
+        except Exception:  # noqa: BLE001, S112  a value that cannot be read cannot be vouched for
+            continue
         keyword = element.keyword
         if keyword in TECHNICAL:
-            copy.add(element)
+            value = _known_words(element.value) if element.VR in _TEXT else element.value
+            if value is not None:
+                setattr(copy, keyword, value)
         elif keyword in REPLACED_UIDS:
-            setattr(copy, keyword, _new_uid(element.value, salt))
+            setattr(copy, keyword, _new_uid(element.value, terms.salt))
         elif keyword in FUNCTIONAL_GROUPS:
-            setattr(copy, keyword, [_technical(item, salt) for item in element.value])
+            setattr(copy, keyword, [_technical(item, terms) for item in element.value])
+        elif keyword in SHIFTED_TIMES:
+            setattr(copy, keyword, _shifted(str(element.value), terms.first_s))
+        elif keyword == "StackID":
+            copy.StackID = _digest(str(element.value), terms.salt)
+        elif keyword == "FrameAnatomySequence":
+            copy.FrameAnatomySequence = [_heart()]
     return copy
+
+
+def _known_words(value: Any) -> Any:
+    """Values that are known words; None where there was text and none of it may stay."""
+    if not value:
+        return value
+    words = [value] if isinstance(value, str) else list(value)
+    kept = [word for word in words if str(word).upper() in WORDS]
+    return kept or None
 
 
 def _new_uid(uid: Any, salt: str) -> str:
     return str(generate_uid(entropy_srcs=[salt, str(uid)]))
+
+
+def _digest(text: str, salt: str) -> str:
+    return hashlib.sha256(f"{salt}\n{text}".encode()).hexdigest()[:8]
+
+
+def _maker(name: str) -> str:
+    lower = f"{name.lower()} "
+    return next((maker for word, maker in MAKERS.items() if word in lower), "")
 
 
 def _clean_description(header: Header) -> str:
@@ -122,6 +218,34 @@ def _clock(seconds: float) -> str:
     whole = int(seconds)
     micro = round((seconds - whole) * 1e6)
     return f"{whole // 3600 % 24:02d}{whole // 60 % 60:02d}{whole % 60:02d}.{micro:06d}"
+
+
+def _shifted(stamp: str, first_s: float) -> str:
+    """DT of a day of long ago, so many seconds after midnight."""
+    seconds = stamp_seconds(stamp)
+    return f"19000101{_clock(max((seconds or first_s) - first_s, 0.0))}"
+
+
+def _make_enhanced_whole(copy: Dataset) -> None:
+    """Stand-ins for what the standard wants in Enhanced MR (PS3.3 A.36.2)."""
+    for keyword, value in STAND_INS.items():
+        setattr(copy, keyword, value)
+    copy.Manufacturer = copy.Manufacturer or "REMOVED"
+    copy.AcquisitionContextSequence = []
+
+
+def _make_classic_whole(copy: Dataset) -> None:
+    if "BodyPartExamined" not in copy and "Laterality" not in copy:
+        copy.Laterality = ""
+    if not copy.get("InversionTime"):  # zero where nothing was inverted
+        copy.pop("InversionTime", None)
+
+
+def _heart() -> Dataset:
+    item = Dataset()
+    item.FrameLaterality = "U"
+    item.AnatomicRegionSequence = [_code("80891009", "Heart", "SCT")]
+    return item
 
 
 def _say_so(copy: Dataset) -> None:
@@ -137,19 +261,25 @@ def _say_so(copy: Dataset) -> None:
     copy.DeidentificationMethodCodeSequence = [_code(*option) for option in options]
 
 
-def _code(value: str, meaning: str) -> Dataset:
+def _code(value: str, meaning: str, scheme: str = "DCM") -> Dataset:
     item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "DCM", meaning
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
     return item
 
 
-def _set_pixels(copy: Dataset, places: list[PixelPlace]) -> None:
+def _set_pixels(
+    copy: Dataset, places: list[PixelPlace], source: Dataset, burned_in: BurnedIn
+) -> None:
     """Encode the frames as JPEG 2000 lossless, of what every reader decodes the smallest."""
     encoded = []
     for place in places:
         array = decode(place, pixel_bytes(place))
         if array.dtype.kind not in "iu" or array.dtype.itemsize > 2:
             raise InputError(f"{place.path.name} has pixels that JPEG 2000 cannot hold.")
+        unused = array.dtype.itemsize * 8 - place.bits_stored
+        if unused > 0:  # unused high bits may hold an overlay
+            array = (array << unused) >> unused
+        burned_in.look_at(source, array)
         array = array.astype(array.dtype.newbyteorder("="))
         encoded.append(encode_array(array, bits_stored=place.bits_stored))
     copy.PixelData = encapsulate(encoded)

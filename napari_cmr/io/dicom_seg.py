@@ -28,8 +28,7 @@ from napari_cmr.core import (
     replacing,
 )
 from napari_cmr.core.palette import COLOURS
-from napari_cmr.io.catalogue import Entry
-from napari_cmr.io.source_images import SourceImages, name_sources, source_images, stand_ins
+from napari_cmr.io.referenced_images import SourceImages, name_sources, stand_ins
 from napari_cmr.io.structure_codes import TYPES, category_of, region_of
 
 SERIES_NUMBER = 9001
@@ -39,7 +38,7 @@ _ALGORITHM_FAMILY = Code("123110", "DCM", "Artificial Intelligence")
 
 def write_seg(
     segmentation: Segmentation,
-    entry: Entry,
+    sources: SourceImages,
     folder: str | Path,
     *,
     progress: Progress | None = None,
@@ -50,9 +49,9 @@ def write_seg(
     Parameters
     ----------
     segmentation
-        On the grid of the entry's images.
-    entry
-        The stack, as :func:`napari_cmr.io.scan` found it in DICOM files.
+        On the grid of the images.
+    sources
+        The images, from :func:`napari_cmr.io.source_images`.
     folder
         Made if need be; ``seg-001.dcm`` is the first phase, and so on. The files hold the
         patient's name and number as the images do.
@@ -65,15 +64,14 @@ def write_seg(
     Raises
     ------
     InputError
-        If the labels are empty or of another grid, the stack is not of DICOM images with a
-        place in the patient, or the folder cannot be written to. Files written before stay.
+        If the labels are empty or of another grid, or the folder cannot be written to. Files
+        written before stay.
     CancelledError
         If ``cancel`` said so.
     """
-    sources = source_images(entry)
     if segmentation.labels.shape != sources.shape:
         raise InputError(
-            f"The labels' grid {segmentation.labels.shape} is not that of {entry.stack_id} "
+            f"The labels' grid {segmentation.labels.shape} is not that of {sources.entry.stack_id} "
             f"{sources.shape}; segment this stack."
         )
     structures = _present(segmentation.labels)
@@ -105,7 +103,7 @@ def seg_of_phase(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the sources' UIDs; it also says when a phase is empty
         seg = SegObject(
-            source_images=stand_ins(sources, t),
+            source_images=stand_ins(sources),
             pixel_array=_numbered(labels, structures),
             segmentation_type="BINARY",
             segment_descriptions=_descriptions(structures, model),
@@ -121,13 +119,22 @@ def seg_of_phase(
             content_description=f"Phase {t + 1} of {sources.shape[0]}, for research use only",
             series_description="Cardiac segmentation, for research use only",
         )
+    seg.BodyPartExamined = "HEART"
     name_sources(seg, sources, t)
     return seg
 
 
+def name_and_version(model: str) -> tuple[str, str]:
+    """What made labels, in the two parts that DICOM wants."""
+    name, _, version = model.rpartition(" ")
+    return (name, version) if name and version[:1].isdigit() else (model, "unknown")
+
+
 def _present(labels: LabelArray) -> list[Structure]:
     counts = np.bincount(labels.ravel(), minlength=256)
-    structures = [s for s in Structure if s is not Structure.BACKGROUND and counts[s]]
+    structures: list[Structure] = [
+        s for s in Structure if s is not Structure.BACKGROUND and counts[s]
+    ]
     if not structures:
         raise InputError("The labels are empty, so there is nothing to write as DICOM.")
     return structures
@@ -144,11 +151,9 @@ def _descriptions(structures: Sequence[Structure], model: str) -> list[Any]:
     from highdicom.color import CIELabColor
     from highdicom.seg import SegmentDescription
 
-    name, _, version = model.rpartition(" ")
+    name, version = name_and_version(model)
     algorithm = (
-        AlgorithmIdentificationSequence(
-            name=name or model, family=_ALGORITHM_FAMILY, version=version if name else __version__
-        )
+        AlgorithmIdentificationSequence(name=name, family=_ALGORITHM_FAMILY, version=version)
         if model
         else None
     )

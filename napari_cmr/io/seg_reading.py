@@ -14,8 +14,7 @@ from pydicom import Dataset
 from pydicom.uid import SegmentationStorage
 
 from napari_cmr.core import Finding, InputError, Segmentation, Structure
-from napari_cmr.io.catalogue import Entry
-from napari_cmr.io.source_images import SourceImages, source_images
+from napari_cmr.io.referenced_images import SourceImages
 from napari_cmr.io.structure_codes import structure_of
 
 _Files = str | Path | Iterable[str | Path]
@@ -23,15 +22,15 @@ _Planes = npt.NDArray[np.uint8]
 _Place = tuple[str, int | None]
 
 
-def read_seg(source: _Files, entry: Entry) -> Segmentation:
+def read_seg(source: _Files, sources: SourceImages) -> Segmentation:
     """Read DICOM SEG objects as labels on a stack.
 
     Parameters
     ----------
     source
         A folder, one file, or several files; what is no segmentation is passed over.
-    entry
-        The stack whose images the segments refer to.
+    sources
+        The images that the segments refer to, from :func:`napari_cmr.io.source_images`.
 
     Returns
     -------
@@ -45,7 +44,7 @@ def read_seg(source: _Files, entry: Entry) -> Segmentation:
         If there is no segmentation, none of these images, or one that is damaged, of another
         grid or of another kind than BINARY.
     """
-    sources = source_images(entry)
+    entry = sources.entry
     places = sources.places()
     labels = np.zeros(sources.shape, np.uint8)
     names: set[str] = set()
@@ -167,7 +166,8 @@ def _model(item: Dataset) -> str:
     algorithms = item.get("SegmentationAlgorithmIdentificationSequence")
     if not algorithms:
         return str(item.get("SegmentAlgorithmName", "") or "")
-    return f"{algorithms[0].AlgorithmName} {algorithms[0].AlgorithmVersion}"
+    name, version = algorithms[0].AlgorithmName, algorithms[0].AlgorithmVersion
+    return str(name) if version == "unknown" else f"{name} {version}"
 
 
 def _left_out(name: str) -> Finding:

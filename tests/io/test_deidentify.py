@@ -76,7 +76,7 @@ def copies(request, tmp_path) -> tuple[Path, list[Path]]:
     files = io.write_dicom(
         cine(SHAPE), tmp_path / "in", enhanced=request.param, edit=with_sentinels
     )
-    return tmp_path / "in", io.deidentified_copy(files, tmp_path / "out", "salt")
+    return tmp_path / "in", list(io.deidentified_copy(files, tmp_path / "out", "salt").files)
 
 
 def test_no_byte_of_a_copy_names_anyone(copies) -> None:
@@ -122,9 +122,9 @@ def test_a_copy_opens_as_the_original_does(copies) -> None:
 
 def test_new_uids_are_consistent_valid_and_follow_from_the_salt(tmp_path) -> None:
     files = io.write_dicom(cine(SHAPE), tmp_path / "in")
-    a = [pydicom.dcmread(p) for p in io.deidentified_copy(files, tmp_path / "a", "one")]
-    b = [pydicom.dcmread(p) for p in io.deidentified_copy(files, tmp_path / "b", "one")]
-    c = [pydicom.dcmread(p) for p in io.deidentified_copy(files, tmp_path / "c", "two")]
+    a = [pydicom.dcmread(p) for p in io.deidentified_copy(files, tmp_path / "a", "one").files]
+    b = [pydicom.dcmread(p) for p in io.deidentified_copy(files, tmp_path / "b", "one").files]
+    c = [pydicom.dcmread(p) for p in io.deidentified_copy(files, tmp_path / "c", "two").files]
     old = {str(pydicom.dcmread(p).SOPInstanceUID) for p in files}
     assert len({d.StudyInstanceUID for d in a}) == 1
     assert len({d.SOPInstanceUID for d in a}) == len(files)
@@ -139,7 +139,7 @@ def test_times_of_day_stay_only_where_nothing_else_orders_the_phases(tmp_path) -
         del dataset.TriggerTime
 
     files = io.write_dicom(cine(SHAPE), tmp_path / "in", edit=no_trigger)
-    copies = io.deidentified_copy(files, tmp_path / "out", "salt")
+    copies = io.deidentified_copy(files, tmp_path / "out", "salt").files
     times = sorted(pydicom.dcmread(p).AcquisitionTime for p in copies)
     assert times[0] == "000000.000000"  # counted from the first image
     np.testing.assert_array_equal(

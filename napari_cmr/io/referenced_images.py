@@ -68,8 +68,17 @@ class SourceImages:
     study: Dataset
     frame_of_reference: str
     references: tuple[tuple[Reference, ...], ...]
-    geometry: Geometry
-    shape: tuple[int, int, int, int]
+    entry: Entry
+
+    @property
+    def geometry(self) -> Geometry:
+        """Of the stack."""
+        return self.entry.geometry
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(t, z, y, x)."""
+        return self.entry.shape
 
     def places(self) -> dict[tuple[str, int | None], tuple[int, int]]:
         """Phase and slice by instance and frame."""
@@ -113,39 +122,40 @@ def source_images(entry: Entry) -> SourceImages:
         )
     first = places[0][0].path
     frame_of_reference = str(files[first].get("FrameOfReferenceUID", "") or generate_uid())
-    return SourceImages(_study(first), frame_of_reference, references, entry.geometry, entry.shape)
+    return SourceImages(_study(first), frame_of_reference, references, entry)
 
 
-def stand_ins(sources: SourceImages, t: int) -> list[Dataset]:
-    """One minimal image a slice of a phase, all of one series and orientation.
+def stand_ins(sources: SourceImages) -> list[Dataset]:
+    """One minimal image a slice, all of one series and orientation.
 
     What writes multi-frame objects wants such sources; ours may be one series a slice, frames of
     one file, or turned against each other. :func:`name_sources` then puts the true ones in.
     """
     geometry = sources.geometry
     series = str(generate_uid())
+    orientation = _cosines(geometry.axes[geometry.typical_slice])
+    thickness = decimal(geometry.thickness_mm or geometry.spacing[0])
     images = []
-    for z, ref in enumerate(sources.references[t]):
+    for z in range(geometry.n_slices):
         image = Dataset()
         image.update(sources.study)
         image.Modality = "MR"
         image.SOPClassUID, image.SeriesInstanceUID = MRImageStorage, series
-        image.SOPInstanceUID = f"{ref.sop_uid}#{ref.frame}"  # never written
+        image.SOPInstanceUID = _stand_in_uid(z)
         image.FrameOfReferenceUID = sources.frame_of_reference
         image.PositionReferenceIndicator = ""
         image.Rows, image.Columns = sources.shape[2:]
         image.ImagePositionPatient = [decimal(v) for v in geometry.origins[z]]
-        image.ImageOrientationPatient = _cosines(geometry.axes[geometry.typical_slice])
+        image.ImageOrientationPatient = orientation
         image.PixelSpacing = [decimal(v) for v in geometry.pixel_spacing]
-        image.SliceThickness = decimal(geometry.thickness_mm or geometry.spacing[0])
+        image.SliceThickness = thickness
         images.append(image)
     return images
 
 
 def name_sources(written: Dataset, sources: SourceImages, t: int) -> None:
     """Replace the stand-ins in a multi-frame object by the images of the phase."""
-    named = {f"{ref.sop_uid}#{ref.frame}": z for z, ref in enumerate(sources.references[t])}
-    turned = _turned(sources.geometry)
+    named = {_stand_in_uid(z): z for z in range(sources.shape[1])}
     slices = []
     known: dict[int, int] = {}  # the frames of several segments may share one item
     for frame in written.PerFrameFunctionalGroupsSequence:
@@ -154,11 +164,15 @@ def name_sources(written: Dataset, sources: SourceImages, t: int) -> None:
         known[id(item)] = z
         _set_reference(item, sources.references[t][z])
         slices.append(z)
-    if turned:
+    if _turned(sources.geometry):
         _orient_each(written, sources.geometry, slices)
     instances = {ref.sop_uid: ref for ref in sources.references[t]}
     written.SourceImageSequence = [_item(ref) for ref in instances.values()]
     written.ReferencedSeriesSequence = referenced_series(list(instances.values()))
+
+
+def _stand_in_uid(z: int) -> str:
+    return f"2.25.{z + 1}"
 
 
 def referenced_series(instances: Sequence[Reference]) -> list[Dataset]:

@@ -1,0 +1,201 @@
+"""The verb that writes results back: DICOM, NIfTI, CSV, or a de-identified copy of the images."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_cmr.cli.options import ModelName, OutFolder, SpacingText, StackId, StudyPath
+from napari_cmr.cli.progress import progress
+from napari_cmr.core import InputError, Measures, Segmentation, View, placing
+
+if TYPE_CHECKING:
+    from napari_cmr.io import Entry
+
+REPORT, CSV = "report.dcm", "measures.csv"
+
+
+def export(
+    path: StudyPath,
+    out: OutFolder,
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", help="Label NIfTI, DICOM SEG, or their folder; else segmented."),
+    ] = None,
+    dicom: Annotated[
+        bool, typer.Option("--dicom", help="DICOM SEG, one a phase, and a measurement report.")
+    ] = False,
+    nifti: Annotated[bool, typer.Option("--nifti", help="Labels as NIfTI.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="The numbers, with units.")] = False,
+    deidentify: Annotated[
+        bool, typer.Option("--deidentify", help="De-identified copies of the images.")
+    ] = False,
+    model: ModelName = None,
+    stack: StackId = None,
+    spacing: SpacingText = "",
+    label_map: Annotated[
+        str, typer.Option("--label-map", help="How --labels numbers structures: cmr, acdc, ...")
+    ] = "cmr",
+    as_map: Annotated[
+        str, typer.Option("--as-map", help="How the written NIfTI numbers structures.")
+    ] = "cmr",
+    made_by: Annotated[
+        str, typer.Option("--made-by", help="What made --labels: a model's name and version.")
+    ] = "",
+    reader: Annotated[
+        str, typer.Option("--reader", help="Who signs the report (Family^Given); else unverified.")
+    ] = "",
+    organisation: Annotated[str, typer.Option("--organisation", help="The reader's.")] = "",
+    salt_file: Annotated[
+        Path | None,
+        typer.Option("--salt-file", help="A secret; the same one gives the same new UIDs."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace older files.")] = False,
+) -> None:
+    """Write results back: DICOM, NIfTI, CSV, or a de-identified copy."""
+    if deidentify and (dicom or nifti or csv):
+        raise InputError("De-identified copies want a folder of their own; export them alone.")
+    if deidentify:
+        written = _deidentified(path, out, salt_file, overwrite)
+    elif dicom or nifti or csv:
+        _check_signature(reader, organisation, dicom)
+        entry, segmentation, measures = _labelled(
+            path, labels, model, stack, spacing, label_map, made_by
+        )
+        with placing(out, overwrite=overwrite) as folder:
+            if dicom:
+                _write_dicom(folder, entry, segmentation, measures, reader, organisation)
+            if nifti:
+                _write_nifti(folder, segmentation, as_map)
+            if csv:
+                _write_csv(folder, entry, measures)
+            written = sorted(f.name for f in folder.iterdir())
+    else:
+        raise InputError("Say what to export: --dicom, --nifti, --csv or --deidentify.")
+    shown = ", ".join(written[:3]) + (f" ... {written[-1]}" if len(written) > 3 else "")
+    typer.echo(f"wrote {len(written)} file(s) to {out}: {shown}")
+
+
+def _check_signature(reader: str, organisation: str, dicom: bool) -> None:
+    if (reader or organisation) and not dicom:
+        raise InputError("A reader signs the DICOM report; add --dicom.")
+    if bool(reader) != bool(organisation):
+        raise InputError("A signature needs both --reader and --organisation.")
+
+
+def _labelled(
+    path: Path,
+    labels: Path | None,
+    model: str | None,
+    stack: str | None,
+    spacing: str,
+    label_map: str,
+    made_by: str,
+) -> tuple[Entry, Segmentation, Measures | None]:
+    """The stack, its labels, and the numbers where the stack is a short axis."""
+    from napari_cmr import io, measure
+
+    if labels is None:
+        return _segmented(path, model, stack, spacing)
+    if not labels.exists():
+        raise InputError(f"There is no file or folder {labels}.")
+    with progress("Reading headers") as advance:
+        catalogue = io.scan(path, progress=advance)
+    entry = io.sax_cine(catalogue, stack)
+    segmentation = io.labels_on_stack(
+        labels,
+        entry,
+        map_name=label_map,
+        spacing=io.parse_spacing(spacing),
+        made_by=made_by,
+    )
+    short_axis = entry.view in (View.SAX, View.UNKNOWN)
+    return entry, segmentation, measure.function(segmentation) if short_axis else None
+
+
+def _segmented(
+    path: Path, model: str | None, stack: str | None, spacing: str
+) -> tuple[Entry, Segmentation, Measures | None]:
+    from napari_cmr.cli.work import read_and_segment
+
+    session = read_and_segment(path, model=model, stack=stack, spacing=spacing)
+    catalogue, chosen, segmentation = session.catalogue, session.stack, session.segmentation
+    if catalogue is None or chosen is None or segmentation is None:
+        raise RuntimeError("a session that segmented has no labels")
+    entry = next(e for e in catalogue.entries if e.stack_id == chosen.stack_id)
+    return entry, segmentation, session.measures
+
+
+def _write_dicom(
+    folder: Path,
+    entry: Entry,
+    segmentation: Segmentation,
+    measures: Measures | None,
+    reader: str,
+    organisation: str,
+) -> None:
+    from napari_cmr import io
+
+    sources = io.source_images(entry)
+    with progress("Writing segmentations") as advance:
+        files = io.write_seg(segmentation, sources, folder, progress=advance)
+    if measures is None:
+        typer.echo(f"{entry.stack_id} is no short axis, so there is no report of volumes.")
+        return
+    io.write_report(
+        measures,
+        sources,
+        folder / REPORT,
+        segmentations=files,
+        model=segmentation.model,
+        reader=reader,
+        organisation=organisation,
+    )
+
+
+def _write_nifti(folder: Path, segmentation: Segmentation, as_map: str) -> None:
+    from napari_cmr import io
+
+    name = "labels.nii.gz" if as_map == "cmr" else f"labels-{as_map}.nii.gz"
+    io.write_labels(segmentation, folder / name, map_name=as_map)
+
+
+def _write_csv(folder: Path, entry: Entry, measures: Measures | None) -> None:
+    from napari_cmr import measure
+
+    if measures is None:
+        raise InputError(f"{entry.stack_id} is no short axis, so there are no volumes to write.")
+    measure.write_csv(folder / CSV, measures)
+
+
+def _deidentified(path: Path, out: Path, salt_file: Path | None, overwrite: bool) -> list[str]:
+    from napari_cmr import io
+
+    salt = _salt(salt_file)
+    with progress("Reading headers") as advance:
+        catalogue = io.scan(path, progress=advance)
+    files = io.dicom_files(catalogue)
+    with placing(out, overwrite=overwrite) as folder, progress("De-identifying") as advance:
+        copies = io.deidentified_copy(files, folder, salt, progress=advance)
+        written = [f.name for f in copies.files]
+    for finding in copies.findings:
+        typer.echo(f"warning: {finding}", err=True)
+    for reason, count in catalogue.skipped.items():
+        typer.echo(f"left out: {count} ({reason})")
+    return written
+
+
+def _salt(file: Path | None) -> str:
+    """The secret in a file, or a new one that nobody keeps."""
+    if file is None:
+        return secrets.token_hex(32)
+    try:
+        salt = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} cannot be read as text; give a file with a secret.") from error
+    if len(salt) < 16:
+        raise InputError(f"The secret in {file} is too short; use at least 16 characters.")
+    return salt
