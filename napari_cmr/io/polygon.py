@@ -49,17 +49,19 @@ def polygon_mask(points: FloatArray, shape: tuple[int, int]) -> npt.NDArray[np.b
     """
     _check(points)
     rows, columns = shape
-    # Edges on one column more than there are: what lies right of the picture is not kept.
-    crossings = np.zeros((rows, columns + 1), np.int32)
-    for (x0, y0), (x1, y1) in zip(points, np.roll(points, -1, axis=0), strict=True):
-        first, last = (np.ceil(np.clip(v, 0, rows)) for v in (min(y0, y1), max(y0, y1)))
-        lines = np.arange(int(first), int(last))
-        if lines.size == 0:
-            continue
-        at = x0 + (lines - y0) / (y1 - y0) * (x1 - x0)
-        left = np.ceil(np.clip(at, 0, columns)).astype(np.intp)
-        crossings[lines, left] += 1 if y1 > y0 else -1
-    return np.asarray(np.cumsum(crossings, axis=1)[:, :columns] != 0)
+    (x0, y0), (x1, y1) = points.T, np.roll(points, -1, axis=0).T
+    first = np.ceil(np.clip(np.minimum(y0, y1), 0, rows)).astype(np.intp)
+    last = np.ceil(np.clip(np.maximum(y0, y1), 0, rows)).astype(np.intp)
+    # One entry for every row that an edge crosses.
+    n_rows = last - first
+    edge = np.repeat(np.arange(len(points)), n_rows)
+    row = np.arange(len(edge)) - np.repeat(np.cumsum(n_rows) - n_rows, n_rows) + first[edge]
+    slope = (x1[edge] - x0[edge]) / (y1[edge] - y0[edge])
+    at = x0[edge] + (row - y0[edge]) * slope
+    column = np.ceil(np.clip(at, 0, columns)).astype(np.intp)
+    winding = np.zeros((rows, columns + 1), np.int32)  # the last column: right of the picture
+    np.add.at(winding, (row, column), np.where(y1[edge] > y0[edge], 1, -1))
+    return np.asarray(np.cumsum(winding, axis=1)[:, :columns] != 0)
 
 
 def _check(points: FloatArray) -> None:
