@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from napari_cmr import __version__
-from napari_cmr.cli import learning, manifests, models, pretraining, reading, studying
+from napari_cmr.cli import exporting, learning, manifests, models, pretraining, reading, studying
 from napari_cmr.core import CancelledError, InputError
 
 app = typer.Typer(

@@ -11,8 +11,8 @@ from napari_cmr.core import Geometry, InputError, Segmentation
 from napari_cmr.io.catalogue import Entry
 from napari_cmr.io.nifti import from_picture, ras_affine, read_labels, respaced, to_picture
 from napari_cmr.io.nifti_folder import is_nifti
-from napari_cmr.io.seg_reading import has_seg, read_seg
 from napari_cmr.io.referenced_images import source_images
+from napari_cmr.io.seg_reading import has_seg, read_seg
 
 NOT_STATED = "origin not stated"
 _SAME_PLACE_MM = 0.05
