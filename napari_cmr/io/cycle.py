@@ -11,6 +11,8 @@ from napari_cmr.io.header import Header
 
 _PLAUSIBLE_MS = (200.0, 2500.0)
 _AGREE = 0.1
+_LONGEST_MS = 4000.0  # two slow beats
+_SHORTEST_STEP_MS = 2.0
 
 
 def cycle_length(
@@ -43,6 +45,20 @@ def cycle_length(
     if claims:
         findings.append(_disagreement(claims[0][0], from_phases))
     return from_phases, "phases times their step", findings
+
+
+def implausible(times_ms: FloatArray) -> str:
+    """A sentence why times ``(t, z)`` cannot be milliseconds after an R wave; empty if they can.
+
+    Scanners and converters put seconds there, the phase's number, or the time since the scan
+    began.
+    """
+    low, high = float(times_ms.min()), float(times_ms.max())
+    if low < -_LONGEST_MS or high > _LONGEST_MS:
+        return f"The phase times run from {low:.0f} to {high:.0f} ms, longer than heartbeats last."
+    if len(times_ms) >= 5 and high - low < _SHORTEST_STEP_MS * len(times_ms):
+        return f"All {len(times_ms)} phases lie within {high - low:.3g} ms by their times."
+    return ""
 
 
 def _from_phases(times_ms: FloatArray | None) -> float | None:

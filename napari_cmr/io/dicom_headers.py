@@ -10,15 +10,14 @@ from typing import Any
 
 import pydicom
 
+from napari_cmr.io.dicom_codecs import DEFLATED, NATIVE, can_be_decoded
 from napari_cmr.io.dicom_enhanced import enhanced_records
 from napari_cmr.io.dicom_values import Values, clock_seconds, positive, stamp_seconds
 from napari_cmr.io.dicomdir import has_dicomdir_class
 from napari_cmr.io.header import Header, PixelPlace
-from napari_cmr.io.naming import component_of, kind_of, view_hint
+from napari_cmr.io.naming import component_of, kind_of, shows_another_part, view_hint
 from napari_cmr.io.pixel_extent import BIG_ENDIAN, Head, SkipError, pixel_extent
 
-DEFLATED = "1.2.840.10008.1.2.1.99"
-NATIVE = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", BIG_ENDIAN}
 _MISSING_AT_MOST = 0.02  # of a whole file's pixels; the rest is worth reading
 _MR_CLASSES = {"1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1"}
 _UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
@@ -142,6 +141,7 @@ def _common(values: Values) -> dict[str, Any]:
     valid = all(_valid_uid(u) for u in (*uids.values(), frame_of_reference) if u)
     series, protocol = values.text("SeriesDescription"), values.text("ProtocolName")
     image_type = values.texts("ImageType")
+    words = f"{values.text('StudyDescription')} {series} {protocol}"
     height_m, weight = values.number("PatientSize"), values.number("PatientWeight")
     return {
         **uids,
@@ -153,6 +153,7 @@ def _common(values: Values) -> dict[str, Any]:
         "kind": kind_of(image_type, f"{series} {protocol}"),
         "component": component_of(image_type),
         "view_hint": view_hint(series) or view_hint(protocol),
+        "elsewhere": shows_another_part(values.text("BodyPartExamined"), words),
         "inversion_recovery": "IR" in values.texts("ScanningSequence"),
         "phases_claimed": values.whole("CardiacNumberOfImages"),
         "heart_rate": positive(values.number("HeartRate")),
@@ -187,6 +188,8 @@ def _single(values: Values) -> dict[str, Any]:
 
 
 def _places(head: Head, values: Values, data: bytes, at: int, syntax: str) -> list[PixelPlace]:
+    if not can_be_decoded(syntax):
+        raise SkipError("compressed in a way that is not read")
     n_frames = max(values.whole("NumberOfFrames") or 1, 1)
     rows, columns = values.short("Rows"), values.short("Columns")
     bits = values.short("BitsAllocated")

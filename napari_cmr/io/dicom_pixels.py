@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pydicom
-from pydicom.pixels import get_decoder
 from pydicom.uid import UID
 
 from napari_cmr.core import Cancel, InputError, Progress, check_cancel
-from napari_cmr.io.dicom_headers import DEFLATED, NATIVE
+from napari_cmr.io.dicom_codecs import DEFLATED, NATIVE, decoder_of
 from napari_cmr.io.header import PixelPlace
 from napari_cmr.io.pixel_extent import BIG_ENDIAN
 
@@ -128,10 +127,11 @@ def decode(place: PixelPlace, data: bytes) -> npt.NDArray[Any]:
     """
     if place.syntax in NATIVE or place.syntax == DEFLATED:
         return _native(place, data)
+    decoder = decoder_of(place.syntax, place.path.name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of padding that does no harm
-            array, _ = get_decoder(UID(place.syntax)).as_array(
+            array, _ = decoder.as_array(
                 data,
                 index=place.frame,
                 raw=True,
@@ -152,7 +152,7 @@ def decode(place: PixelPlace, data: bytes) -> npt.NDArray[Any]:
             raise
         name = UID(place.syntax).name
         raise InputError(
-            f"{place.path.name} cannot be decoded ({name}): it is damaged, or a decoder is missing."
+            f"{place.path.name} cannot be decoded ({name}): it is damaged; fetch it again."
         ) from error
     return np.asarray(array)
 

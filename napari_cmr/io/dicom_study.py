@@ -56,6 +56,8 @@ def _sequence(stack: SortedStack) -> tuple[Sequence, str]:
         return Sequence.OTHER, first.kind.value
     if first.component != "M":
         return Sequence.OTHER, f"{first.component} images"
+    if all(h.elsewhere for h in stack.headers) and not any(map(_is_gated, stack.headers)):
+        return Sequence.OTHER, "not the heart"
     n_phases = len(stack.frames)
     if n_phases == 1:
         inversion = first.inversion_recovery and first.inversion_ms is not None
@@ -67,6 +69,11 @@ def _sequence(stack: SortedStack) -> tuple[Sequence, str]:
     if stack.ordered_by in ("acquisition-time", "content-time") and _is_dynamic(stack):
         return Sequence.OTHER, "dynamic"
     return Sequence.CINE, ""
+
+
+def _is_gated(h: Header) -> bool:
+    """Whether the heart's beat was followed; scanners set body parts wrongly, but not this."""
+    return bool(h.trigger_ms or h.nominal_rr_ms or h.heart_rate or (h.phases_claimed or 0) > 1)
 
 
 def _is_dynamic(stack: SortedStack) -> bool:

@@ -84,6 +84,17 @@ class Values:
         """The first value as a whole number, 0 if absent."""
         return self.whole(keyword) or 0
 
+    def tags(self, keyword: str) -> list[int]:
+        """All values of an element that holds tags, as group times 0x10000 plus element."""
+        element = self._dataset.get_item(_tag(keyword))
+        if element is None or element.value is None:
+            return []
+        value = element.value
+        if isinstance(value, bytes):
+            pairs = struct.iter_unpack(f"{self._order}HH", value[: len(value) // 4 * 4])
+            return [group << 16 | number for group, number in pairs]
+        return [int(v) for v in (value if isinstance(value, list | tuple) else [value])]
+
     def items(self, keyword: str) -> list[Values]:
         """The items of a sequence."""
         big_endian = self._order == ">"

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     MOSAIC = "mosaic"
     T2_STAR = "T2 star"
     INLINE_RESULT = "inline result"
+    DIFFUSION = "diffusion"
 
 
 KIND_SEQUENCES = {Kind.LGE: Sequence.LGE, Kind.T1: Sequence.T1, Kind.T2: Sequence.T2}
@@ -69,6 +70,7 @@ class Header:
 
     Lengths are millimetres in LPS, times milliseconds (``trigger_ms`` after the R wave,
     ``acquired_s`` and ``content_s`` seconds of the day or of the epoch). None is unknown.
+    ``elsewhere``: its words name another part of the body than the chest.
     """
 
     uid: str
@@ -97,6 +99,7 @@ class Header:
     component: str = "M"
     kind: Kind = Kind.PLAIN
     view_hint: View | None = None
+    elsewhere: bool = False
     phases_claimed: int | None = None
     nominal_rr_ms: float | None = None
     heart_rate: float | None = None

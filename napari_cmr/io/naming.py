@@ -22,11 +22,19 @@ _KIND_WORDS: tuple[tuple[Kind, str], ...] = (
         r"|\bde (?:tf|psir|sax?\b|la|[234] ?ch|highres)",
     ),
 )
+_CHEST_WORDS = (
+    r"\bheart|\bcard|\bchest|\bthora|\bcoron|\bcmr\b|\bmediast|\baort|whole ?body|\btrunk"
+)
+_OTHER_PARTS = (
+    r"\bbrain|\bhead\b|\bskull|\bneuro|\bmprage|\borbit|\bneck\b|\bcarotid|spine\b|\bspinal"
+    r"|\babdom|\bliver|\bkidney|\brenal|\bpelvi|\bprostat|\bbreast|\bknee|\bhip\b|\bshoulder"
+)
 _IMAGE_TYPE_KINDS = {
     "LOCALIZER": Kind.LOCALISER,
     "PERFUSION": Kind.PERFUSION,
     "VELOCITY": Kind.FLOW,
     "MOSAIC": Kind.MOSAIC,
+    "DIFFUSION": Kind.DIFFUSION,
     "T1 MAP": Kind.T1,
     "T1_MAP": Kind.T1,
     "T2 MAP": Kind.T2,
@@ -63,6 +71,9 @@ _VIEW_WORDS: tuple[tuple[View, str], ...] = (
 
 def kind_of(image_type: Iterable[str], description: str) -> Kind:
     """The kind that an image type or, failing that, a description names."""
+    image_type = list(image_type)
+    if "MOSAIC" in image_type:  # many slices in one picture, whatever else they show
+        return Kind.MOSAIC
     for value in image_type:
         if value.upper() in _IMAGE_TYPE_KINDS:
             return _IMAGE_TYPE_KINDS[value.upper()]
@@ -71,6 +82,14 @@ def kind_of(image_type: Iterable[str], description: str) -> Kind:
         if re.search(pattern, text):
             return kind
     return Kind.PLAIN
+
+
+def shows_another_part(body_part: str, description: str) -> bool:
+    """Whether the body part or, where none is given, a description names no heart."""
+    if _words(body_part):
+        return re.search(_CHEST_WORDS, _words(body_part)) is None
+    text = _words(description)
+    return re.search(_OTHER_PARTS, text) is not None and re.search(_CHEST_WORDS, text) is None
 
 
 def component_of(image_type: Iterable[str]) -> str:

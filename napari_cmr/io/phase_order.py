@@ -148,7 +148,8 @@ def _age(run: Run) -> tuple[float, float, float, str]:
 def order_phases(runs: Sequence[Run]) -> tuple[list[Run], PhaseKey | None, list[Finding]]:
     """Put the images of each run in the order of the cycle, all by the same key.
 
-    A key is refused where it is missing, constant or repeated within a run; the next is taken.
+    A key is refused where it is missing, constant or repeated within a run, and trigger times
+    where two other keys agree on another order; the next is taken.
 
     Returns
     -------
@@ -160,7 +161,7 @@ def order_phases(runs: Sequence[Run]) -> tuple[list[Run], PhaseKey | None, list[
         return [list(run) for run in runs], None, []
     refused: list[str] = []
     for key in PHASE_KEYS:
-        fault = _fault(key, runs)
+        fault = _fault(key, runs) or _outvoted(key, runs)
         if not fault:
             ordered = [sorted(run, key=lambda h: key.value(h) or 0.0) for run in runs]
             return ordered, key, _refusal(refused, key)
@@ -183,6 +184,38 @@ def _fault(key: PhaseKey, runs: Sequence[Run]) -> str:
     if key.name == "temporal-index" and len({_pattern(key, run) for run in runs}) > 1:
         return "contradictory between slices"
     return ""
+
+
+def _outvoted(key: PhaseKey, runs: Sequence[Run]) -> str:
+    """Whether two keys agree, in every run, on an order that trigger times contradict in one.
+
+    An order that only begins elsewhere in the cycle is no contradiction: the R wave is where
+    trigger times begin, and not always where numbering does.
+    """
+    if key is not TRIGGER:
+        return ""
+    sound = [k for k in _WITNESSES if not _fault(k, runs)]
+    for i, a in enumerate(sound):
+        for b in sound[i + 1 :]:
+            agree = all(_sequence(a, run) == _sequence(b, run) for run in runs)
+            if agree and not all(_same_circle(_sequence(a, r), _sequence(key, r)) for r in runs):
+                return f"contradicted by the {a.title} and the {b.title}"
+    return ""
+
+
+_WITNESSES = tuple(
+    k for k in PHASE_KEYS if k.name in ("temporal-index", "content-time", "instance")
+)
+
+
+def _sequence(key: PhaseKey, run: Run) -> list[int]:
+    """The images of a run in the key's order."""
+    return sorted(range(len(run)), key=lambda i: key.value(run[i]) or 0.0)
+
+
+def _same_circle(a: list[int], b: list[int]) -> bool:
+    at = b.index(a[0])
+    return b[at:] + b[:at] == a
 
 
 def _pattern(key: PhaseKey, run: Run) -> tuple[float, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_cmr.core import Finding, FloatArray, Geometry
 from napari_cmr.io.anatomy import TOWARDS_APEX
+from napari_cmr.io.cycle import implausible
 from napari_cmr.io.grouping import (
     canonical,
     centre_of,
@@ -255,10 +256,16 @@ def _stack(runs: list[Run], normal: FloatArray | None, findings: list[Finding]) 
             )
         )
     irregular = _irregular(frames)
+    times_ms = _times(frames, key)
+    if times_ms is not None and (fault := implausible(times_ms)):
+        key_findings.append(
+            Finding("phase-times-implausible", fault, "They order the phases and say no more.")
+        )
+        times_ms = None
     return SortedStack(
         frames,
         geometry,
-        _times(frames, key),
+        times_ms,
         key.name if key else "",
         (*findings, *key_findings, *geometry_findings, *irregular),
     )
