@@ -36,7 +36,7 @@ def volumes_ml(segmentation: Segmentation, structures: Iterable[Structure]) -> F
 def relative_volumes(segmentation: Segmentation, structures: Iterable[Structure]) -> FloatArray:
     """``(t,)`` volumes up to one unknown common factor: enough for ratios such as EF."""
     return np.asarray(
-        _pixel_counts(segmentation, structures) @ _relative_slabs(segmentation.geometry)
+        _pixel_counts(segmentation, structures) @ relative_slabs(segmentation.geometry)
     )
 
 
@@ -49,11 +49,18 @@ def millilitres_per_unit(geometry: Geometry) -> float:
         If the source gave no millimetres.
     """
     pixel_mm2 = geometry.pixel_spacing[0] * geometry.pixel_spacing[1]
-    mm = float(geometry.slabs_mm.sum() / _relative_slabs(geometry).sum())
+    mm = float(geometry.slabs_mm.sum() / relative_slabs(geometry).sum())
     return pixel_mm2 * mm / 1000
 
 
-def _relative_slabs(geometry: Geometry) -> FloatArray:
+def relative_slabs(geometry: Geometry) -> FloatArray:
+    """``(z,)`` what each slice stands for, up to one unknown common factor.
+
+    Raises
+    ------
+    GeometryError
+        If all slices lie at one place.
+    """
     if geometry.n_slices == 1:
         return np.ones(1)
     slabs = replace(geometry, spacing_known=True).slabs_mm

@@ -8,30 +8,22 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cmr.core import FloatArray, Geometry, Segmentation, Stack, Structure
+from napari_cmr.measure import base_to_apex
 
-_BASE_TO_APEX_LPS = np.array([1.0, -1.0, -1.0])  # left, forwards and down, as hearts lie
+__all__ = [
+    "base_to_apex",
+    "columns_for",
+    "direction",
+    "grey_windows",
+    "heart_box",
+    "outline",
+    "side_letters",
+]
+
 _MARGIN_MM = 14.0
 _FAINTEST = 0.15  # of the brightest slice's range
 _LETTERS = (("L", "R"), ("P", "A"), ("H", "F"))
 _HEART = (Structure.LV, Structure.MYO, Structure.RV, Structure.INFARCT, Structure.MVO)
-
-
-def base_to_apex(segmentation: Segmentation, phase: int) -> list[int]:
-    """The slices in the order from base to apex.
-
-    The patient's orientation decides; where it is unknown, the end with the larger heart is the
-    base.
-    """
-    geometry = segmentation.geometry
-    order = np.argsort(geometry.positions, kind="stable")
-    if geometry.oriented:
-        forward = float(geometry.normal @ _BASE_TO_APEX_LPS) > 0
-    else:
-        inside: npt.NDArray[np.bool_] = np.isin(segmentation.labels[phase], _HEART)
-        sizes = inside.sum(axis=(1, 2))[order]
-        half = len(sizes) // 2
-        forward = bool(sizes[:half].sum() >= sizes[len(sizes) - half :].sum())
-    return [int(z) for z in (order if forward else order[::-1])]
 
 
 def heart_box(segmentation: Segmentation, phases: list[int]) -> tuple[slice, slice]:
