@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_cmr.nets.linear import Linear
+
 
 class VisionTransformer(nn.Module):
     """Patches, a class token, and pre-norm blocks with fused attention.
@@ -83,8 +85,18 @@ class VisionTransformer(nn.Module):
         return out
 
     def pooled(self, images: Tensor) -> Tensor:
-        """``(n, 1, h, w)`` to one vector a picture, ``(n, width)``."""
-        return self.pool_tokens(self.encode(self.patches(images)))
+        """``(n, 1, h, w)`` to one vector a picture, ``(n, width)``.
+
+        Where the class token speaks for the picture, the last block makes that token alone.
+        """
+        if self.pool != "class":
+            return self.pool_tokens(self.encode(self.patches(images)))
+        tokens = self._with_class(self.patches(images))
+        last = len(self.blocks) - 1
+        for index, block in enumerate(self.blocks):
+            tokens = block(tokens, only_first=index == last)
+        out: Tensor = self.norm(tokens[:, 0])
+        return out
 
     def pool_tokens(self, tokens: Tensor) -> Tensor:
         """``(n, 1 + k, width)`` of :meth:`encode` to ``(n, width)``."""
@@ -126,23 +138,25 @@ class Block(nn.Module):
         super().__init__()
         self.heads, self.drop_path = heads, drop_path
         self.norm1 = nn.LayerNorm(width, eps=1e-6)
-        self.qkv = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
+        self.qkv = Linear(width, 3 * width)
+        self.out = Linear(width, width)
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
-        self.mlp = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
-        )
+        self.mlp = nn.Sequential(Linear(width, 4 * width), nn.GELU(), Linear(4 * width, width))
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """``(n, k, width)`` to the same shape."""
-        tokens = tokens + self._sometimes(self._attend(self.norm1(tokens)))
+    def forward(self, tokens: Tensor, *, only_first: bool = False) -> Tensor:
+        """``(n, k, width)`` to the same shape, or to ``(n, 1, width)``, what becomes of the first.
+
+        The first token then looks at all tokens as ever; no other is made.
+        """
+        mixed = self._attend(self.norm1(tokens), 1 if only_first else None)
+        tokens = tokens[:, : mixed.shape[1]] + self._sometimes(mixed)
         return tokens + self._sometimes(self.mlp(self.norm2(tokens)))
 
-    def _attend(self, tokens: Tensor) -> Tensor:
+    def _attend(self, tokens: Tensor, queries: int | None = None) -> Tensor:
         n, k, width = tokens.shape
         q, key, value = self.qkv(tokens).view(n, k, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        mixed = functional.scaled_dot_product_attention(q, key, value)
-        out: Tensor = self.out(mixed.transpose(1, 2).reshape(n, k, width))
+        mixed = functional.scaled_dot_product_attention(q[:, :, :queries], key, value)
+        out: Tensor = self.out(mixed.transpose(1, 2).reshape(n, -1, width))
         return out
 
     def _sometimes(self, branch: Tensor) -> Tensor:

@@ -20,7 +20,8 @@ from napari_cmr.learn.pretraining.processes import mean_over_processes
 from napari_cmr.learn.pretraining.sampling import Batch
 from napari_cmr.learn.pretraining.teacher import follow, momentum_at, teacher_of
 from napari_cmr.learn.pretraining.views import ViewConfig, make_views
-from napari_cmr.nets.encoders import as_encoder
+from napari_cmr.nets.encoders import Encoder, as_encoder
+from napari_cmr.nets.linear import Linear
 from napari_cmr.nets.vit import VisionTransformer
 
 
@@ -54,17 +55,17 @@ class DINOHead(nn.Module):
     def __init__(self, width: int, config: DINOConfig) -> None:
         super().__init__()
         self.mlp = nn.Sequential(
-            nn.Linear(width, config.hidden),
+            Linear(width, config.hidden),
             nn.GELU(),
-            nn.Linear(config.hidden, config.hidden),
+            Linear(config.hidden, config.hidden),
             nn.GELU(),
-            nn.Linear(config.hidden, config.bottleneck),
+            Linear(config.hidden, config.bottleneck),
         )
         for layer in self.mlp:
-            if isinstance(layer, nn.Linear):
+            if isinstance(layer, Linear):
                 nn.init.trunc_normal_(layer.weight, std=0.02)
                 nn.init.zeros_(layer.bias)
-        self.last = weight_norm(nn.Linear(config.bottleneck, config.prototypes, bias=False))
+        self.last = weight_norm(Linear(config.bottleneck, config.prototypes, bias=False))
         length = self.last.parametrizations.weight.original0
         length.data.fill_(1)
         length.requires_grad_(False)
@@ -111,20 +112,21 @@ class DINO(Method):
         parts = [
             make_views(sources[i % 2], batch.keys, 2 + i, config.part) for i in range(config.parts)
         ]
-        with torch.no_grad():
-            seen, seen_patches = self._look(self.teacher, torch.cat(whole))
-        targets = self._targets(seen, self.centre)
         masks = self._masks(batch.keys) if config.patch_term else None
-        features, student, patches = self._study(torch.cat(whole), masks)
-        logits = list(student.chunk(2))
-        if parts:
-            _, few, _ = self._study(torch.cat(parts), None)
-            logits += few.chunk(config.parts)
-        loss = dino_loss(list(targets.chunk(2)), logits, config.student_temperature)
+        with torch.no_grad():
+            whole_seen, patches_seen = self._see(self.teacher, torch.cat(whole), None)
+            seen = self.teacher.get_submodule("head")(whole_seen)
+        targets = self._targets(seen, self.centre)
+        features, patches = self._see(self.student, torch.cat(whole), masks)
+        few = [self._encoder.pooled(torch.cat(parts))] if parts else []
+        logits = self._head(torch.cat([features, *few])).split(len(batch.images))
+        loss = dino_loss(list(targets.chunk(2)), list(logits), config.student_temperature)
         if masks is not None:
-            wanted = self._targets(seen_patches[masks], self.patch_centre)
-            loss = loss + _agreement(wanted, patches[masks], config.student_temperature)
-            self._recentre(self.patch_centre, seen_patches[masks])
+            with torch.no_grad():
+                named = self.teacher.get_submodule("head")(patches_seen[masks])
+            wanted = self._targets(named, self.patch_centre)
+            loss = loss + _agreement(wanted, self._head(patches[masks]), config.student_temperature)
+            self._recentre(self.patch_centre, named)
         self._recentre(self.centre, seen)
         return Outcome(loss, features, _entropies(targets))
 
@@ -142,28 +144,28 @@ class DINO(Method):
         """The teacher's encoder, which the paper evaluates."""
         return {"encoder": self.teacher.get_submodule("encoder")}
 
-    def _look(self, networks: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Prototype logits of pictures, and of their patches where those are asked for."""
-        encoder, head = networks.get_submodule("encoder"), networks.get_submodule("head")
-        if not isinstance(encoder, VisionTransformer) or not self.config.patch_term:
-            return head(as_encoder(encoder).pooled(images)), images.new_zeros(0)
-        tokens = head(encoder.encode(encoder.patches(images)))
-        return tokens[:, 0], tokens[:, 1:]
+    @property
+    def _encoder(self) -> Encoder:
+        return as_encoder(self.student.get_submodule("encoder"))
 
-    def _study(self, images: Tensor, masks: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Features, prototype logits and patches' logits of the student."""
-        encoder = self.student.get_submodule("encoder")
-        head = self.student.get_submodule("head")
-        if masks is None or not isinstance(encoder, VisionTransformer):
-            features = as_encoder(encoder).pooled(images)
-            return features, head(features), images.new_zeros(0)
-        tokens = encoder.encode(encoder.patches(images, masks, self.mask_token))
-        logits = head(tokens)
-        return tokens[:, 0], logits[:, 0], logits[:, 1:]
+    @property
+    def _head(self) -> nn.Module:
+        return self.student.get_submodule("head")
+
+    def _see(
+        self, networks: nn.Module, images: Tensor, masks: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Features of pictures, and of their patches where the patch term asks for them."""
+        encoder = networks.get_submodule("encoder")
+        if not isinstance(encoder, VisionTransformer) or not self.config.patch_term:
+            return as_encoder(encoder).pooled(images), images.new_zeros(0)
+        token = None if masks is None else self.mask_token
+        tokens = encoder.encode(encoder.patches(images, masks, token))
+        return tokens[:, 0], tokens[:, 1:]
 
     def _masks(self, keys: Tensor) -> Tensor:
         """``(2 n, patches)`` for both whole views."""
-        side = self.config.whole.size // as_encoder(self.student.get_submodule("encoder")).stride
+        side = self.config.whole.size // self._encoder.stride
         return torch.cat(
             [random_masks(keys + view, side**2, self.config.mask_ratio) for view in range(2)]
         ).to(self.centre.device)

@@ -21,6 +21,7 @@ from napari_cmr.learn.pretraining.masks import patches_of, random_masks
 from napari_cmr.learn.pretraining.method import Method, MethodConfig, Outcome
 from napari_cmr.learn.pretraining.sampling import Batch
 from napari_cmr.learn.pretraining.views import ViewConfig, make_views
+from napari_cmr.nets.linear import Linear
 from napari_cmr.nets.unet import UNet, UNetEncoder
 from napari_cmr.nets.vit import Block, VisionTransformer
 
@@ -57,12 +58,12 @@ class MAE(Method):
         encoder.pool = "mean"  # the class token takes part but nothing trains it to speak
         self.config, self.encoder, self.view_size = config, encoder, config.view.size
         wide, n = config.decoder_width, (config.view.size // encoder.patch) ** 2
-        self.join = nn.Linear(encoder.width, wide)
+        self.join = Linear(encoder.width, wide)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, wide))
         self.positions = nn.Parameter(torch.zeros(1, 1 + n, wide))
         blocks = [Block(wide, config.decoder_heads) for _ in range(config.decoder_depth)]
         self.decoder = nn.Sequential(*blocks, nn.LayerNorm(wide, eps=1e-6))
-        self.to_pixels = nn.Linear(wide, encoder.patch**2)
+        self.to_pixels = Linear(wide, encoder.patch**2)
         for token in (self.mask_token, self.positions):
             nn.init.trunc_normal_(token, std=0.02)
 
@@ -102,7 +103,7 @@ class SimMIM(Method):
         self.config, self.encoder, self.view_size = config, encoder, config.view.size
         self.mask_token = nn.Parameter(torch.zeros(1, 1, encoder.width))
         nn.init.trunc_normal_(self.mask_token, std=0.02)
-        self.to_pixels = nn.Linear(encoder.width, encoder.patch**2)
+        self.to_pixels = Linear(encoder.width, encoder.patch**2)
 
     def forward(self, batch: Batch) -> Outcome:
         """L1 on the hidden pixels, as in the paper."""
