@@ -7,10 +7,14 @@ from typing import Annotated
 
 import typer
 
+from napari_cmr.cli import echo
 from napari_cmr.cli.options import JsonFile, ModelName, OutFolder, check_task, write_json
 from napari_cmr.cli.progress import progress
+from napari_cmr.core import InputError
 
-TaskName = Annotated[str, typer.Option("--task", help="What the model does: cine_sax_seg.")]
+TaskName = Annotated[
+    str, typer.Option("--task", help="What the model does: cine_sax_seg or echo_lv_seg.")
+]
 Manifest = Annotated[Path, typer.Option("--manifest", help="CSV with the columns subject, image.")]
 
 
@@ -24,6 +28,14 @@ def finetune(
         str | None,
         typer.Option(help="Pretrained encoder or segmenter: shelf name or folder; else scratch."),
     ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="For echo_lv_seg from scratch: unet or deeplabv3_resnet50."),
+    ] = None,
+    weight: Annotated[
+        list[float] | None,
+        typer.Option(help="How often a manifest is drawn, one each; else as its subjects are."),
+    ] = None,
     heart_crop: Annotated[
         bool,
         typer.Option("--heart-crop", help="Crop round the heart found, not the labelled one."),
@@ -34,11 +46,32 @@ def finetune(
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same model, on one CPU.")] = 0,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
-    name: Annotated[str, typer.Option(help="The model's name on its card.")] = "cine-sax-unet",
+    name: Annotated[str | None, typer.Option(help="The model's name on its card.")] = None,
     version: Annotated[str, typer.Option(help="The model's version.")] = "1.0.0",
 ) -> None:
-    """Train a localiser and a segmenter; a stopped run goes on where it was."""
+    """Train a localiser and a segmenter; a stopped run goes on where it was.
+
+    For echo_lv_seg there is no localiser: the whole picture is seen.
+    """
     check_task(task)
+    if weight and len(weight) != len(manifest):
+        raise InputError(f"{len(manifest)} manifest(s) need as many --weight, not {len(weight)}.")
+    if task == echo.TASK:
+        echo.finetune(
+            manifest,
+            out,
+            encoder=encoder,
+            start=start,
+            weights=weight or None,
+            steps=steps,
+            seed=seed,
+            threads=threads,
+            name=name,
+            version=version,
+        )
+        return
+    if encoder is not None:
+        raise InputError(f"An encoder is chosen for {echo.TASK} only; here --start brings one.")
     from napari_cmr.learn import SegmenterConfig, finetune_segmenter
 
     config = SegmenterConfig().with_steps(segmenter=steps, localiser=localiser_steps, seed=seed)
@@ -46,8 +79,9 @@ def finetune(
         manifest,
         out,
         config,
-        name=name,
+        name=name or "cine-sax-unet",
         version=version,
+        weights=weight or None,
         start=start,
         heart_crop=heart_crop,
         threads=threads,
@@ -82,10 +116,15 @@ def evaluate(
 ) -> None:
     """Measure a model on the labelled rows of a manifest."""
     check_task(task)
-    from napari_cmr.learn import evaluate_manifest
+    if task == echo.TASK:
+        result = echo.evaluate(manifest, model=model, split=split)
+    else:
+        from napari_cmr.learn import evaluate_manifest
 
-    with progress("Evaluating") as advance:
-        result = evaluate_manifest(manifest, task=task, model=model, split=split, progress=advance)
+        with progress("Evaluating") as advance:
+            result = evaluate_manifest(
+                manifest, task=task, model=model, split=split, progress=advance
+            )
     for metric, mean in result["mean"].items():
         if mean["value"] is not None:
             typer.echo(

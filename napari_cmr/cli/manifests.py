@@ -20,6 +20,10 @@ def manifest(
     ] = None,
     view: Annotated[str, typer.Option(help="Only images of this view: SAX, 4CH, ...")] = "",
     sequence: Annotated[str, typer.Option(help="Only images of it: cine, LGE, ...")] = "",
+    validation: Annotated[
+        int | None,
+        typer.Option(help="So many subjects at the end validate; else the data set's own split."),
+    ] = None,
     json: JsonFile = None,
 ) -> None:
     """List a public data set as a manifest, so that every verb works on it."""
@@ -27,7 +31,13 @@ def manifest(
 
     with progress("Reading subjects") as advance:
         written = make_manifest(
-            folder, out, layout=layout, view=view, sequence=sequence, progress=advance
+            folder,
+            out,
+            layout=layout,
+            view=view,
+            sequence=sequence,
+            validation=validation,
+            progress=advance,
         )
     for subject, reason in written.left_out.items():
         typer.echo(f"left out: {subject}: {reason}")

@@ -10,7 +10,7 @@ import typer
 
 from napari_cmr.core import InputError, replacing
 
-StudyPath = Annotated[Path, typer.Argument(help="A DICOM folder or file, or NIfTI.")]
+StudyPath = Annotated[Path, typer.Argument(help="A folder or file: DICOM, NIfTI, or a zip.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the result there as JSON.")]
 OutFolder = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
 ModelName = Annotated[
@@ -24,7 +24,7 @@ SpacingText = Annotated[
 ]
 Task = Annotated[str, typer.Option(help="What the model does.")]
 
-TASKS = ("cine_sax_seg",)
+TASKS = ("cine_sax_seg", "echo_lv_seg")
 
 
 def check_task(task: str) -> None:

@@ -27,12 +27,13 @@ class View(StrEnum):
 
 
 class Sequence(StrEnum):
-    """How a stack was acquired."""
+    """How a stack was acquired; echo is ultrasound."""
 
     CINE = "cine"
     LGE = "LGE"
     T1 = "T1"
     T2 = "T2"
+    ECHO = "echo"
     OTHER = "other"
 
 

@@ -75,6 +75,11 @@ def read_camus(folder: str | Path) -> list[CamusFrame]:
     return frames
 
 
+def is_camus_image(path: Path) -> bool:
+    """Whether a file is named like one of the data set's frames; labels are not."""
+    return _IMAGE.match(path.name) is not None
+
+
 def _images(folder: Path) -> Iterator[tuple[Path, re.Match[str]]]:
     for pattern in ("patient*", "*/patient*", "*/*/patient*"):
         for path in folder.glob(pattern):

@@ -97,13 +97,13 @@ class EchoNetVideo:
 def read_echonet(folder: str | Path) -> list[EchoNetVideo]:
     """Read an EchoNet-Dynamic folder without its pixels, in the order of ``FileList.csv``.
 
-    A video that the tracings do not name, or only once, has none.
+    A video that the tracings do not name, or only once, has none. Whether the videos are there
+    is not looked at.
 
     Raises
     ------
     InputError
-        If one of the three parts is missing or not as the data set has it, or videos are missing
-        (all are listed at once).
+        If list or videos are missing, or a table is not as the data set has it.
     """
     folder = Path(folder)
     for part in (FILE_LIST, VIDEOS):
@@ -112,13 +112,9 @@ def read_echonet(folder: str | Path) -> list[EchoNetVideo]:
     rows = _rows(folder / FILE_LIST, _LIST_COLUMNS)
     traced = _tracings(folder / TRACINGS) if (folder / TRACINGS).is_file() else {}
     try:
-        videos = [_video(folder, row, traced.get(_stem(row["FileName"]), [])) for row in rows]
+        return [_video(folder, row, traced.get(_stem(row["FileName"]), [])) for row in rows]
     except ValueError as error:
         raise InputError(f"{FILE_LIST} holds something that is not a number: {error}.") from error
-    missing = [video.path.name for video in videos if not video.path.is_file()]
-    if missing:
-        raise InputError(f"{FILE_LIST} names {len(missing)} missing video(s): {_some(missing)}.")
-    return videos
 
 
 def _video(folder: Path, row: dict[str, str], tracings: list[Tracing]) -> EchoNetVideo:
@@ -175,7 +171,3 @@ def _rows(path: Path, needed: set[str]) -> list[dict[str, str]]:
 def _stem(name: str) -> str:
     """Some releases write ``.avi`` behind the name, some do not."""
     return name.strip().removesuffix(".avi")
-
-
-def _some(names: list[str]) -> str:
-    return "; ".join(names[:20]) + (" ..." if len(names) > 20 else "")

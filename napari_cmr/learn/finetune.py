@@ -79,7 +79,7 @@ def finetune_segmenter(
     sets = {path: read_manifest(path, need_labels=True) for path in manifests}
     train = {p: [r for r in rows if r.split in ("", "train")] for p, rows in sets.items()}
     held = {p: [r for r in rows if r.split == "validation"] for p, rows in sets.items()}
-    _refuse_overlap(train, held)
+    refuse_overlap(train, held)
     say(f"reading {sum(map(len, train.values()))} training rows")
     counts = {p: len({r.subject for r in rows}) for p, rows in train.items()}
     shares = list(weights) if weights else [float(n) for n in counts.values()]
@@ -114,13 +114,13 @@ def finetune_segmenter(
             test_time={"flips": config.flips, "one_heart": config.one_heart},
             training_data=TrainingData(
                 sets={p.parent.name: n for p, n in counts.items()},
-                manifest_sha256=_hash(manifests),
+                manifest_sha256=manifest_hash(manifests),
                 terms=terms,
             ),
             recipe=recipe,
             seed=config.seed,
             hours=sum(s.seconds for s in stages.values()) / 3600,
-            hardware=_hardware(),
+            hardware=hardware(),
             finished=True,
             metrics=metrics,
             sha256="",
@@ -201,9 +201,16 @@ def _measure(
     }
 
 
-def _refuse_overlap(
+def refuse_overlap(
     train: dict[Path, list[ManifestRow]], held: dict[Path, list[ManifestRow]]
 ) -> None:
+    """Refuse subjects that are in both splits.
+
+    Raises
+    ------
+    InputError
+        If there is one.
+    """
     learnt = {r.subject for rows in train.values() for r in rows}
     both = learnt & {r.subject for rows in held.values() for r in rows}
     if both:
@@ -213,14 +220,16 @@ def _refuse_overlap(
         )
 
 
-def _hash(manifests: Sequence[Path]) -> str:
+def manifest_hash(manifests: Sequence[Path]) -> str:
+    """SHA-256 of the manifests' contents, for the card."""
     digest = hashlib.sha256()
     for path in manifests:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def _hardware() -> str:
+def hardware() -> str:
+    """What a training ran on, for the card."""
     if torch.cuda.is_available():
         return str(torch.cuda.get_device_name())
     return (

@@ -304,6 +304,8 @@ def _schedule(step: int, config: StageConfig) -> float:
 def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
     for mean, value in zip(average.parameters(), network.parameters(), strict=True):
         mean.lerp_(value, 1 - decay)
+    for kept, latest in zip(average.buffers(), network.buffers(), strict=True):
+        kept.copy_(latest)  # batch norm's running means are averages themselves
 
 
 def _log(path: Path, record: dict[str, float]) -> None:

@@ -47,7 +47,7 @@ class Start:
         """The start of the localiser; None where only an encoder was pretrained."""
         if self.whole is None:
             return None
-        return _of_network(self.whole, "localiser")
+        return start_of(self.whole, "localiser")
 
     def give(self, network: nn.Module, spec: Network) -> set[str]:
         """Copy the weights into a network and return their names.
@@ -108,7 +108,7 @@ def read_start(name: str | Path, *, decoder: bool = True) -> Start:
     """
     card = find_card(name)
     if card.task == "cine_sax_seg":
-        return _of_network(load_model(name), "segmenter")
+        return start_of(load_model(name), "segmenter")
     card, encoder, others = load_encoder(name)
     made = card.networks["encoder"].encoder
     if isinstance(encoder, UNetEncoder):
@@ -131,7 +131,7 @@ def read_start(name: str | Path, *, decoder: bool = True) -> Start:
     )
 
 
-def _of_network(model: Model, role: str) -> Start:
+def start_of(model: Model, role: str) -> Start:
     """A start from one network of a whole model."""
     spec = model.card.networks[role]
     network = {name: getattr(spec, name) for name in ("encoder", "channels", "encoder_options")}

@@ -23,6 +23,7 @@ from napari_cmr.core import (
     check_cancel,
 )
 from napari_cmr.nets.cleanup import one_heart
+from napari_cmr.nets.echo import ECHO_TASK, segment_echo
 from napari_cmr.nets.locate import Heart, find_heart
 from napari_cmr.nets.neighbours import slice_distance, stride, with_neighbours
 from napari_cmr.nets.sampling import clip, sample, shrink, square_points, standardise
@@ -51,7 +52,7 @@ def predict(
     stack
         ``(t, z, y, x)`` pixels of a short-axis cine.
     model
-        A model for ``cine_sax_seg``.
+        A model for ``cine_sax_seg``, or for ``echo_lv_seg`` and an ultrasound loop.
     progress
         Called with the number of slices done and in all.
 
@@ -61,6 +62,8 @@ def predict(
         If ``cancel`` returned True between two batches.
     """
     check_cancel(cancel)
+    if model.card.task == ECHO_TASK:
+        return segment_echo(stack, model, progress=progress, cancel=cancel)
     heart = find_heart(stack, model)
     t, z, rows, columns = stack.shape
     labels = np.zeros(stack.shape, np.uint8)

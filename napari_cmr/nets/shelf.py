@@ -15,6 +15,7 @@ from torch import nn
 
 from napari_cmr.core import ModelError, replacing
 from napari_cmr.nets.card import Card, Network
+from napari_cmr.nets.deeplab import DeepLabV3
 from napari_cmr.nets.stem import StemmedTransformer
 from napari_cmr.nets.unet import UNet
 from napari_cmr.nets.vit import VisionTransformer
@@ -143,6 +144,8 @@ def build(spec: Network) -> nn.Module:
     outputs, inputs = len(spec.structures), 2 * spec.neighbours + 1
     if spec.encoder == "unet":
         return UNet(outputs, spec.channels, inputs)
+    if spec.encoder == "deeplabv3_resnet50":
+        return _deeplab(spec)
     if spec.encoder != "vit_small_patch8":
         raise ModelError(f"There is no encoder '{spec.encoder}' in this version of napari-cmr.")
     try:
@@ -151,6 +154,15 @@ def build(spec: Network) -> nn.Module:
     except (TypeError, ValueError) as error:
         raise ModelError(f"The encoder {spec.encoder} cannot be made so: {error}.") from error
     return UNet(outputs, spec.channels, inputs, encoder)
+
+
+def _deeplab(spec: Network) -> nn.Module:
+    if spec.neighbours:
+        raise ModelError(f"The encoder {spec.encoder} sees one slice, without neighbours.")
+    try:
+        return DeepLabV3(len(spec.structures), **spec.encoder_options)
+    except TypeError as error:
+        raise ModelError(f"The encoder {spec.encoder} cannot be made so: {error}.") from error
 
 
 def device() -> torch.device:

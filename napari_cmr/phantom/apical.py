@@ -94,8 +94,8 @@ class UltrasoundConfig(BaseModel):
             "haze": float(rng.uniform(0.0, 0.9)),
             "blood": float(np.exp(rng.uniform(np.log(0.01), np.log(0.15)))),
             "noise": float(rng.uniform(0.003, 0.05)),
-            "range_db": float(rng.uniform(34, 58)),
-            "gain_db": float(rng.uniform(-28, -4)),
+            "range_db": float(shown := rng.uniform(34, 58)),
+            "gain_db": float(-shown * rng.uniform(0.08, 0.42)),
         }
         return cls.model_validate(drawn | given)
 

@@ -18,6 +18,8 @@ LAYOUTS = (
     "kaggle_dsb",
     "cmrxrecon",
     "cvi42",
+    "echonet",
+    "camus",
 )
 """Names of the layouts; each is a module here that defines ``DATA_SET``."""
 

@@ -6,7 +6,7 @@ import csv
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ def make_manifest(
     layout: str | None = None,
     view: str = "",
     sequence: str = "",
+    validation: int | None = None,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
 ) -> Written:
@@ -70,6 +71,9 @@ def make_manifest(
         A name of `LAYOUTS`; told from the folder's shape if None.
     view, sequence
         Only images of these, where given.
+    validation
+        So many subjects at the end get the split ``validation`` and all others ``train``; the
+        data set's own split if None.
 
     Raises
     ------
@@ -95,10 +99,23 @@ def make_manifest(
         none = "it has no image of the view and sequence asked for."
         reason = next(iter(left_out.values()), none)
         raise InputError(f"Nothing of {data_set.title} in {tree.folder} can be read: {reason}")
+    if validation is not None:
+        rows = _last_validate(rows, validation)
     write_manifest(rows, out)
     n_subjects = len({row.subject for row in rows})
     n_labelled = sum(row.label is not None for row in rows)
     return Written(data_set.name, out, len(rows), n_subjects, n_labelled, left_out)
+
+
+def _last_validate(rows: Iterable[ManifestRow], n: int) -> list[ManifestRow]:
+    rows = list(rows)
+    names = list(dict.fromkeys(row.subject for row in rows))
+    if not 0 <= n < len(names):
+        raise InputError(
+            f"{n} of {len(names)} subjects cannot validate; at least one must be left to train on."
+        )
+    held = set(names[len(names) - n :])
+    return [replace(r, split="validation" if r.subject in held else "train") for r in rows]
 
 
 def write_manifest(rows: Iterable[ManifestRow], path: Path) -> None:

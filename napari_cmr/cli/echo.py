@@ -1,0 +1,55 @@
+"""What the verbs over manifests do for ultrasound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from napari_cmr.cli.progress import progress
+from napari_cmr.core import InputError
+
+TASK = "echo_lv_seg"
+
+
+def finetune(
+    manifests: Sequence[Path],
+    out: Path,
+    *,
+    encoder: str | None,
+    start: str | None,
+    weights: Sequence[float] | None,
+    steps: int | None,
+    seed: int,
+    threads: int,
+    name: str | None,
+    version: str,
+) -> None:
+    """Train the left ventricle's segmenter."""
+    if encoder is not None and start is not None:
+        raise InputError("A start brings its own encoder; give --start or --encoder, not both.")
+    from napari_cmr.learn.echo import EchoConfig, finetune_echo
+
+    config = EchoConfig().changed(encoder=encoder, steps=steps, seed=seed)
+    card = finetune_echo(
+        manifests,
+        out,
+        config,
+        name=name or "echo-lv",
+        version=version,
+        weights=weights,
+        start=start,
+        threads=threads,
+        say=typer.echo,
+    )
+    typer.echo(f"wrote {out}: {card.name} {card.version}, {card.hours:.2f} hours")
+
+
+def evaluate(manifest: Path, *, model: str | None, split: str) -> dict[str, Any]:
+    """Measure a model with both kinds of Dice."""
+    from napari_cmr.learn.echo import evaluate_echo_manifest
+
+    with progress("Evaluating") as advance:
+        return evaluate_echo_manifest(manifest, model=model, split=split, progress=advance)
