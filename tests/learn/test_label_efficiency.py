@@ -2,9 +2,9 @@ import json
 from itertools import pairwise
 from pathlib import Path
 
-import nibabel
-import numpy as np
 import pytest
+
+from tests.learn.discs import write_discs
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
@@ -44,20 +44,9 @@ def test_seed_nought_takes_the_published_subjects_first_and_others_do_not_look(b
 
 @pytest.fixture
 def data(tmp_path):
-    """Two people to train on and one to measure on: a bright disc is the cavity."""
-    rows, columns = np.mgrid[:64, :64]
-    disc = np.hypot(rows - 32, columns - 32) < 9
-    folder = tmp_path / "data" / "dsb"
-    folder.mkdir(parents=True)
-    lines = ["subject,image,label,frame,split,spacing_mm"]
-    for subject, split in (("a", "train"), ("b", "train"), ("c", "validation")):
-        for name, values in (("image", disc * 100.0 + rows), ("label", disc)):
-            volume = np.repeat(values[:, :, None], 2, 2)
-            image = nibabel.Nifti1Image(volume.astype(np.float32), np.diag([2.0, 2.0, 10.0, 1.0]))
-            nibabel.save(image, folder / f"{subject}_{name}.nii.gz")
-        lines.append(f'{subject},{subject}_image.nii.gz,{subject}_label.nii.gz,ED,{split},"10,2,2"')
-    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
-    return folder.parent
+    """Two people to train on and one to measure on."""
+    write_discs(tmp_path / "data" / "dsb")
+    return tmp_path / "data"
 
 
 def test_a_run_appends_one_row_with_every_setting_and_is_not_run_again(benchmark, data, tmp_path):

@@ -1,0 +1,77 @@
+import pytest
+import torch
+
+from napari_cmr.core import InputError
+from napari_cmr.io.manifest import read_manifest
+from napari_cmr.learn.augment import AugmentConfig
+from napari_cmr.learn.examples import load_frames
+from napari_cmr.learn.finetune import finetune_segmenter
+from napari_cmr.learn.segmenter import SegmenterConfig, StageConfig
+from napari_cmr.nets import Heart, InputGrid, load_model, save_model
+from napari_cmr.nets.shelf import build
+from tests.learn.discs import write_discs
+from tests.nets.conftest import make_card
+
+
+def stage(steps):
+    return StageConfig(
+        channels=(4, 6), grid=InputGrid(spacing_mm=3.0, size=32), steps=steps, batch=2,
+        warm_up=1, augment=AugmentConfig(),
+    )  # fmt: skip
+
+
+def config(steps, localiser_steps):
+    return SegmenterConfig(segmenter=stage(steps), localiser=stage(localiser_steps), flips=())
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    return write_discs(tmp_path / "discs")
+
+
+def tune(manifest, out, chosen, **more):
+    return finetune_segmenter(
+        [manifest], out, chosen, name="n", version="1.0.0", threads=1, say=lambda _: None, **more
+    )
+
+
+def test_a_version_starts_another_that_names_it_and_keeps_its_localiser(manifest, tmp_path):
+    torch.manual_seed(0)
+    card = make_card()
+    networks = {role: build(spec) for role, spec in card.networks.items()}
+    card = save_model(tmp_path / "first", card, networks)
+    made = tune(manifest, tmp_path / "second", config(1, 0), start=tmp_path / "first")
+    first, second = load_model(tmp_path / "first"), load_model(tmp_path / "second")
+    assert made.parent == "test 1.0.0"
+    assert made.recipe["start"]["sha256"] == card.sha256
+    assert made.networks == card.networks
+    for key, value in first.networks["localiser"].state_dict().items():
+        assert torch.equal(second.networks["localiser"].state_dict()[key], value)
+    moved = second.networks["segmenter"].state_dict()
+    assert any(
+        not torch.equal(moved[k], v) for k, v in first.networks["segmenter"].state_dict().items()
+    )
+
+
+def test_heart_crops_are_found_by_the_shelfs_localiser_and_the_card_says_so(manifest, tmp_path):
+    made = tune(manifest, tmp_path / "out", config(1, 1), heart_crop=True)
+    told = made.recipe["heart_crop"]
+    assert told["stacks"] == 2
+    assert told["found_by"].startswith(load_model().title)
+    assert made.recipe["start"] == "scratch"
+    assert made.parent is None
+
+
+def test_crops_lie_where_the_heart_is_said_to_be_else_round_the_labels(manifest):
+    rows = [r for r in read_manifest(manifest, need_labels=True) if r.split == "train"]
+
+    def find(stack):
+        return Heart((10.0, 20.0), stack.geometry.pixel_spacing, True)
+
+    assert {f.centre_mm for f in load_frames(rows, find)} == {(10.0, 20.0)}
+    assert {f.centre_mm for f in load_frames(rows)} == {(65.0, 65.0)}
+
+
+def test_a_localiser_of_no_steps_needs_a_start_that_has_one(manifest, tmp_path):
+    with pytest.raises(InputError, match="no steps only where the start has one"):
+        tune(manifest, tmp_path / "out", config(1, 0))
