@@ -47,7 +47,7 @@ def _subjects(tree: Tree) -> Iterator[Subject]:
     for path in workspaces:
         alone = sum(other.parent == path.parent for other in workspaces) == 1
         name = path.parent.name if alone and path.parent.name else path.stem
-        yield Subject(name, partial(_read, name, path, tree))
+        yield Subject(name, partial(_read, name, path))
 
 
 def kind_of_contour(name: str) -> str:
@@ -58,9 +58,9 @@ def kind_of_contour(name: str) -> str:
     return name.rstrip("0123456789").removesuffix("Contour").removesuffix("Open")
 
 
-def _read(name: str, workspace: Path, tree: Tree) -> list[Drawn]:
+def _read(name: str, workspace: Path) -> list[Drawn]:
     contours = read_workspace(workspace)
-    beside = [f for f in tree.files if f.is_relative_to(workspace.parent) and f != workspace]
+    beside = Tree(workspace.parent).files
     headers = headers_of(f for f in beside if not f.name.lower().endswith(SUFFIX))
     drawn, kinds = _drawn({h.uid: h for h in headers}, contours)
     if not drawn:

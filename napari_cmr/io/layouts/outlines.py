@@ -15,7 +15,6 @@ import numpy as np
 from napari_cmr.core import (
     Finding,
     FloatArray,
-    InputError,
     LabelArray,
     Segmentation,
     Stack,
@@ -136,9 +135,3 @@ def cavity_px(segmentation: Segmentation) -> float:
     """Mean LV area in pixels over the slices that show a cavity."""
     areas = np.sum(segmentation.labels == Structure.LV, axis=(0, 2, 3))
     return float(areas[areas > 0].mean()) if areas.any() else 0.0
-
-
-def need_images(headers: Sequence[Header], where: Path) -> None:
-    """Refuse contours without images."""
-    if not headers:
-        raise InputError(f"No DICOM image lies with the contours of {where}; put them together.")

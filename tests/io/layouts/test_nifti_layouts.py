@@ -1,6 +1,7 @@
 """ACDC, M&Ms, M&Ms-2, EMIDEC and MyoPS: the phantom in their folders is read back equal."""
 
 import csv
+from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
@@ -104,6 +105,14 @@ def test_mnms_takes_the_two_labelled_phases_of_each_cine(tmp_path, study):
     unlabelled = next(r for r in rows if not r.label)
     assert (unlabelled.subject, unlabelled.group) == ("B1C2D3", "NOR")
     assert unlabelled.number("height_cm") is None
+
+
+def test_a_frame_beyond_the_cine_is_refused_with_one_sentence(tmp_path, study):
+    mnms(tmp_path / "set", study)
+    _, rows = rows_of(tmp_path / "set", tmp_path)
+    row = replace(next(r for r in rows if r.label), frame="4")
+    with pytest.raises(InputError, match="the frame 4 is beyond the image's 4 phases"):
+        load_label(row, load_image(row))
 
 
 def test_mnms_without_its_table_still_knows_which_phases_are_drawn(tmp_path, study):
