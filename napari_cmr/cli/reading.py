@@ -20,7 +20,7 @@ from napari_cmr.cli.progress import progress
 
 
 def scan(path: StudyPath, json: JsonFile = None) -> None:
-    """List what a folder holds, from headers only."""
+    """List what a folder, a file or a zip archive holds, from headers only."""
     from napari_cmr import io
 
     with progress("Reading headers") as advance:
@@ -35,6 +35,8 @@ def scan(path: StudyPath, json: JsonFile = None) -> None:
             typer.echo(f"  {finding}")
     for reason, count in catalogue.skipped.items():
         typer.echo(f"left out: {count} ({reason})")
+    for finding in catalogue.findings:
+        typer.echo(str(finding))
     if json is not None:
         write_json(json, catalogue.as_dict())
 
@@ -50,7 +52,7 @@ def segment(
     from napari_cmr.cli.summary import print_measures
     from napari_cmr.cli.work import read_and_segment
 
-    session = read_and_segment(path, model=model, stack=stack, spacing=spacing)
+    session = read_and_segment(path, out=out, model=model, stack=stack, spacing=spacing)
     files = session.export(out)
     print_measures(session)
     typer.echo("wrote " + ", ".join(str(file) for file in files))
@@ -62,16 +64,23 @@ def measure(
         str, typer.Option("--label-map", help="How the file numbers structures: cmr, acdc, ...")
     ] = "cmr",
     spacing: SpacingText = "",
+    ed: Annotated[int | None, typer.Option("--ed", help="End-diastolic phase, from 0.")] = None,
+    es: Annotated[int | None, typer.Option("--es", help="End-systolic phase, from 0.")] = None,
+    heart_rate: Annotated[
+        float | None, typer.Option("--heart-rate", help="Beats a minute, for the cardiac output.")
+    ] = None,
     json: JsonFile = None,
 ) -> None:
     """Measure volumes, EF and mass from any label file."""
     from napari_cmr import io
     from napari_cmr import measure as measuring
     from napari_cmr.cli.summary import table
+    from napari_cmr.report.style import RESEARCH_USE
 
     segmentation = io.read_labels(labels, map_name=label_map, spacing=io.parse_spacing(spacing))
-    measures = measuring.function(segmentation)
+    measures = measuring.function(segmentation, ed=ed, es=es, heart_rate_bpm=heart_rate)
     typer.echo(table(measures))
+    typer.echo(RESEARCH_USE)
     if json is not None:
         measuring.write_json(json, measures)
 

@@ -215,7 +215,7 @@ def _extract_all(
     for done, (name, info) in enumerate(budget.names.items(), start=1):
         check_cancel(cancel)
         target = unpacked.folder.joinpath(*name.parts)
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_folders(unpacked.folder, name)
         try:
             _extract(archive, info, target, budget, cancel)
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError):
@@ -223,6 +223,13 @@ def _extract_all(
             unpacked.skipped["damaged in the archive"] += 1
         if progress is not None:
             progress(done, len(budget.names))
+
+
+def _make_folders(folder: Path, name: PurePosixPath) -> None:
+    """One by one, since ``parents=True`` gives those in between to everybody."""
+    for part in name.parts[:-1]:
+        folder /= part
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _extract(
