@@ -13,6 +13,7 @@ import numpy.typing as npt
 from napari_cmr.core import FloatArray, InputError
 
 MOST_POINTS = 100_000
+_FARTHEST_PX = 1e9
 
 
 def shoelace_area(points: FloatArray) -> float:
@@ -45,7 +46,7 @@ def polygon_mask(points: FloatArray, shape: tuple[int, int]) -> npt.NDArray[np.b
     Raises
     ------
     InputError
-        If there are fewer than three points or too many, or one is not a finite number.
+        If there are fewer than three points or too many, or one lies nowhere.
     """
     _check(points)
     rows, columns = shape
@@ -69,5 +70,5 @@ def _check(points: FloatArray) -> None:
         raise InputError(
             f"A contour needs 3 to {MOST_POINTS} points of x and y; this one has {len(points)}."
         )
-    if not np.isfinite(points).all():
-        raise InputError("A contour holds a coordinate that is not a finite number.")
+    if not (np.abs(points) <= _FARTHEST_PX).all():  # false for what is not a number, too
+        raise InputError("A contour holds a coordinate that is no place on a picture.")

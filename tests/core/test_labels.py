@@ -16,13 +16,22 @@ def test_emidec_numbers_infarct_3_and_no_reflow_4():
 
 @pytest.mark.parametrize("name", list(LABEL_MAPS))
 def test_every_map_comes_back_as_it_went(name):
-    values = np.array(sorted(LABEL_MAPS[name].values), np.uint8).reshape(1, -1)
-    assert np.array_equal(label_map(name).from_cmr(label_map(name).to_cmr(values)), values)
+    values = np.array(sorted(LABEL_MAPS[name].values), np.uint16).reshape(1, -1)
+    back = label_map(name).from_cmr(label_map(name).to_cmr(values))
+    # Of two values of one structure the first is lost: MyoPS's oedema is wall.
+    expected = np.where(values == 1220, 200, values) if name == "myops" else values
+    assert np.array_equal(back, expected)
 
 
 def test_a_value_that_the_map_does_not_name_is_refused_with_the_value():
     with pytest.raises(InputError, match=r"value\(s\) 9, .*'acdc'"):
         label_map("acdc").to_cmr(np.array([0, 9]))
+
+
+def test_a_picture_in_place_of_labels_is_refused_in_a_short_sentence():
+    with pytest.raises(InputError, match=r"\.\.\., which the label map 'cmr'") as refused:
+        label_map("cmr").to_cmr(np.arange(3000))
+    assert len(str(refused.value)) < 200
 
 
 @pytest.mark.parametrize("bad", [0.5, np.nan, -1.0])

@@ -77,7 +77,13 @@ def test_what_lies_outside_the_picture_is_cut_off():
 
 
 @pytest.mark.parametrize(
-    "points", [np.zeros((2, 2)), np.zeros((0, 2)), np.array([[0, 0], [1, np.nan], [2, 2]])]
+    "points",
+    [
+        np.zeros((2, 2)),
+        np.zeros((0, 2)),
+        np.array([[0, 0], [1, np.nan], [2, 2]]),
+        np.array([[0, 0], [1, -1e308], [2, 1e308]]),
+    ],
 )
 def test_what_is_no_contour_is_refused(points):
     with pytest.raises(InputError, match="contour"):

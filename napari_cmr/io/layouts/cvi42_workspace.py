@@ -49,7 +49,7 @@ def read_workspace(path: Path) -> dict[str, list[Contour]]:
             if "Contours" not in keys[:-1] or keys[-2:-1] == ["Contours"]:
                 element.clear()  # a workspace is large, its contours are not
             keys.pop()
-    except (ET.ParseError, OSError, ValueError) as error:
+    except (ET.ParseError, LookupError, OSError, ValueError) as error:  # LookupError: encoding
         raise InputError(
             f"{path.name} is no cvi42 workspace in XML; export it as .cvi42wsx once more."
         ) from error

@@ -204,6 +204,7 @@ def test_open_and_numbered_contours_are_of_the_same_kind():
         (workspace({"1.2": {"x": np.zeros((3, 2))}}).replace(">4<", ">zero<"), "no cvi42"),
         (workspace({"1.2": {"x": np.zeros((3, 2))}}).replace(">4<", ">0<"), "no cvi42"),
         ("<a>" * 200, "nested too deeply"),
+        ('<?xml version="1.0" encoding="UTF-z"?><a/>', "no cvi42 workspace in XML"),
     ],
 )
 def test_a_damaged_workspace_is_refused_with_one_sentence(tmp_path, text, says):
