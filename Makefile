@@ -6,6 +6,7 @@ RUN := $(VENV)/bin
 INSTALL := $(RUN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
 .PHONY: demo test check clean
+.DELETE_ON_ERROR:
 
 ## Open the bundled study (or STUDY=PATH) in napari; without a display write pictures and tables.
 demo: $(VENV)/.installed
@@ -14,7 +15,7 @@ demo: $(VENV)/.installed
 
 ## Run all tests, the ones in a real window too.
 test: $(VENV)/.installed-dev
-	scripts/system-libraries window display dcm2niix
+	scripts/system-libraries window display dcm2niix dciodvfy
 	$(RUN)/python -m pytest
 
 ## Style, types, layers.

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from napari_cmr.io.dicom_sr import write_report
     from napari_cmr.io.dicom_writing import write_dicom
     from napari_cmr.io.echonet import EchoNetVideo, read_echonet
-    from napari_cmr.io.labels_on_stack import labels_on_stack
     from napari_cmr.io.loading import load, open_stack, sax_cine
     from napari_cmr.io.manifest import (
         ManifestRow,
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     )
     from napari_cmr.io.nifti import read_labels, read_nifti, write_labels, write_nifti
     from napari_cmr.io.parametric_map import write_parametric_map
+    from napari_cmr.io.placed_labels import labels_on_stack
     from napari_cmr.io.referenced_images import SourceImages, source_images
     from napari_cmr.io.scanning import scan
     from napari_cmr.io.seg_reading import read_seg
@@ -41,7 +41,7 @@ _HOMES = {
     "deidentified_copy": "deidentify",
     "demo_study": "demo",
     "dicom_files": "deidentify",
-    "labels_on_stack": "labels_on_stack",
+    "labels_on_stack": "placed_labels",
     "load": "loading",
     "load_image": "manifest",
     "load_label": "manifest",

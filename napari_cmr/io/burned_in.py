@@ -12,25 +12,28 @@ from pydicom.dataset import Dataset
 from napari_cmr.core import Finding
 
 _LOOK = "Look at the copies before you give them away."
-_BRIGHT = 0.9  # of the brightest pixel of the series
+_BRIGHT = 0.5  # of the brightest pixel of the series
+_STILL = 0.005  # of it; noise and coils move real tissue by more
 _FEWEST_IMAGES = 5
 _FEWEST_PIXELS = 25  # of a letter or two
 
 
 @dataclass
 class _Series:
-    """The darkest that each pixel ever was, and the brightest pixel of all."""
+    """The darkest and the brightest that each pixel ever was."""
 
     darkest: npt.NDArray[Any]
-    brightest: int
+    brightest: npt.NDArray[Any]
     n_images: int = 1
 
     @property
     def unchanging(self) -> int:
-        """Pixels that are bright in every image; blood, fat and noise never stay so."""
-        if self.n_images < _FEWEST_IMAGES or self.brightest <= 0:
+        """Pixels that are bright and the same in every image."""
+        peak = float(self.brightest.max())
+        if self.n_images < _FEWEST_IMAGES or peak <= 0:
             return 0
-        return int(np.count_nonzero(self.darkest >= _BRIGHT * self.brightest))
+        moved = self.brightest.astype(np.float64) - self.darkest
+        return int(np.count_nonzero((self.darkest >= _BRIGHT * peak) & (moved <= _STILL * peak)))
 
 
 @dataclass
@@ -54,10 +57,10 @@ class BurnedIn:
         key = (str(header.get("SeriesInstanceUID", "")), pixels.shape)
         known = self._series.get(key)
         if known is None:
-            self._series[key] = _Series(pixels.copy(), int(pixels.max()))
+            self._series[key] = _Series(pixels.copy(), pixels.copy())
             return
         np.minimum(known.darkest, pixels, out=known.darkest)
-        known.brightest = max(known.brightest, int(pixels.max()))
+        np.maximum(known.brightest, pixels, out=known.brightest)
         known.n_images += 1
 
     def findings(self) -> list[Finding]:
@@ -71,6 +74,6 @@ class BurnedIn:
             found.append(Finding("burned-in-text", message, _LOOK))
         lit = sum(s.unchanging >= _FEWEST_PIXELS for s in self._series.values())
         if lit:
-            message = f"In {lit} series some pixels are bright in every image, as written text is."
+            message = f"In {lit} series some bright pixels never change, as written text is."
             found.append(Finding("burned-in-text", message, _LOOK))
         return found

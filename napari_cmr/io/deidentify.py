@@ -19,7 +19,12 @@ import pydicom
 from openjpeg.utils import encode_array
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import EnhancedMRImageStorage, JPEG2000Lossless, generate_uid
+from pydicom.uid import (
+    EnhancedMRImageStorage,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    generate_uid,
+)
 
 from napari_cmr.core import Cancel, Finding, InputError, Progress, check_cancel, replacing
 from napari_cmr.io.burned_in import BurnedIn
@@ -41,6 +46,7 @@ from napari_cmr.io.technical_elements import (
 )
 
 _METHOD = "napari-cmr: PS3.15 basic profile by allow-list"  # at most 64 characters
+_SMALLEST_JPEG_2000 = 32  # pixels; it halves a picture five times
 _TEXT = frozenset(("CS", "SH", "LO", "ST", "LT", "UT", "UC", "PN", "AE"))
 
 
@@ -270,8 +276,11 @@ def _code(value: str, meaning: str, scheme: str = "DCM") -> Dataset:
 def _set_pixels(
     copy: Dataset, places: list[PixelPlace], source: Dataset, burned_in: BurnedIn
 ) -> None:
-    """Encode the frames as JPEG 2000 lossless, of what every reader decodes the smallest."""
-    encoded = []
+    """Encode the frames as JPEG 2000 lossless, of what every reader decodes the smallest.
+
+    Pictures smaller than its encoder takes are stored as they are.
+    """
+    arrays = []
     for place in places:
         array = decode(place, pixel_bytes(place))
         if array.dtype.kind not in "iu" or array.dtype.itemsize > 2:
@@ -280,9 +289,17 @@ def _set_pixels(
         if unused > 0:  # unused high bits may hold an overlay
             array = (array << unused) >> unused
         burned_in.look_at(source, array)
-        array = array.astype(array.dtype.newbyteorder("="))
-        encoded.append(encode_array(array, bits_stored=place.bits_stored))
-    copy.PixelData = encapsulate(encoded)
-    copy["PixelData"].VR = "OB"
+        arrays.append(array)
     copy.file_meta = FileMetaDataset()
+    if min(arrays[0].shape) < _SMALLEST_JPEG_2000:
+        little = [a.astype(a.dtype.newbyteorder("<")).tobytes() for a in arrays]
+        data = b"".join(little)
+        copy.PixelData = data + bytes(len(data) % 2)
+        copy["PixelData"].VR = "OW"
+        copy.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        return
+    native = [a.astype(a.dtype.newbyteorder("=")) for a in arrays]
+    bits = places[0].bits_stored
+    copy.PixelData = encapsulate([encode_array(a, bits_stored=bits) for a in native])
+    copy["PixelData"].VR = "OB"
     copy.file_meta.TransferSyntaxUID = JPEG2000Lossless
