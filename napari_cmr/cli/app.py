@@ -11,7 +11,16 @@ from pathlib import Path
 import typer
 
 from napari_cmr import __version__
-from napari_cmr.cli import exporting, learning, manifests, models, pretraining, reading, studying
+from napari_cmr.cli import (
+    exporting,
+    learning,
+    manifests,
+    models,
+    pretraining,
+    reading,
+    reporting,
+    studying,
+)
 from napari_cmr.core import CancelledError, InputError
 
 app = typer.Typer(
@@ -27,6 +36,7 @@ app.command()(reading.scan)
 app.command()(reading.segment)
 app.command()(reading.measure)
 app.command()(exporting.export)
+app.command()(reporting.report)
 app.command()(reading.phantom)
 app.command()(manifests.manifest)
 app.command()(learning.finetune)

@@ -8,15 +8,19 @@ from typing import Any
 
 from napari_cmr.core import Finding, Measures, Segmentation
 from napari_cmr.measure import wall
+from napari_cmr.measure.aha import TITLES
 from napari_cmr.measure.cardiac_function import MYOCARDIAL_DENSITY_G_PER_ML
 from napari_cmr.measure.number import Number
 from napari_cmr.measure.person import BsaFormula, Person
-from napari_cmr.measure.rates import lv_rates
+from napari_cmr.measure.rates import FEWEST_PHASES, Rates, lv_rates
 from napari_cmr.measure.reference import SHIPPED, ReferenceRow, reference_range
 from napari_cmr.measure.wall import WallMotion, wall_motion
 
 STROKE_VOLUMES_DIFFER = 0.2
 """Share of their mean by which LV and RV stroke volume may differ; a choice of this project."""
+
+PHASE_STANDS_OUT = 0.1
+"""Share by which the volume at ED or ES may differ from the phases beside it; our choice too."""
 
 _VOLUME = "summed slices, each with the slab it stands for (Schulz-Menger 2020)"
 _MASS = f"wall volume at ED x {MYOCARDIAL_DENSITY_G_PER_ML} g/mL (Schulz-Menger 2020)"
@@ -118,6 +122,7 @@ def clinical_numbers(
     findings = [
         *([] if motion is None else motion.findings),
         *([no_rates] if no_rates else []),
+        *_phases_that_stand_out(measures),
         *_stroke_volumes(measures),
     ]
     return Clinical(tuple(numbers), motion, person, bsa, bsa_formula, tuple(findings))
@@ -182,14 +187,14 @@ class _Stamp:
 
 def _wall_numbers(stamp: _Stamp, motion: WallMotion | None) -> Iterator[Number]:
     greatest = None if motion is None else motion.greatest
-    where = "" if greatest is None else f", in segment {greatest[0]}"
+    where = "" if greatest is None else f" ({TITLES[greatest[0] - 1]})"
     yield stamp.number(
         "greatest_wall_ed_mm",
-        "Thickest segment at ED",
+        f"Thickest segment at ED{where}",
         None if greatest is None else greatest[1],
         "mm",
         1,
-        f"{wall.METHOD_THICKNESS}{where}",
+        wall.METHOD_THICKNESS,
     )
     thickening = {} if motion is None else motion.thickening_percent
     yield stamp.number(
@@ -202,7 +207,7 @@ def _wall_numbers(stamp: _Stamp, motion: WallMotion | None) -> Iterator[Number]:
     )
 
 
-def _rate_numbers(stamp: _Stamp, rates: Any) -> Iterator[Number]:
+def _rate_numbers(stamp: _Stamp, rates: Rates | None) -> Iterator[Number]:
     method = "derivative of a periodic Fourier fit" if rates is None else rates.method
     for name, title, unit, decimals in (
         ("ejection_ml_s", "LV peak ejection rate", "mL/s", 0),
@@ -236,6 +241,23 @@ def _stroke_volumes(measures: Measures) -> Iterator[Finding]:
             f"LV stroke volume is {lv:.0f} mL and RV {rv:.0f} mL, {100 * share:.0f} % apart.",
             "Without regurgitation or shunt they agree: check the contours at the base.",
         )
+
+
+def _phases_that_stand_out(measures: Measures) -> Iterator[Finding]:
+    """A volume that jumps for one phase is a slice that is labelled in that phase only."""
+    volumes = measures.lv_volumes_ml
+    if volumes is None or len(volumes) < FEWEST_PHASES:
+        return
+    n = len(volumes)
+    for name, phase in (("ED", measures.ed_phase), ("ES", measures.es_phase)):
+        here, beside = volumes[phase], (volumes[phase - 1] + volumes[(phase + 1) % n]) / 2
+        if beside > 0 and abs(here - beside) > PHASE_STANDS_OUT * beside:
+            yield Finding(
+                "phase-stands-out",
+                f"LV volume is {here:.0f} mL at {name} (phase {phase}) and {beside:.0f} mL in the "
+                "phases beside it.",
+                "Look at the basal slices of that phase, or set the phase by hand.",
+            )
 
 
 def _completed(person: Person, segmentation: Segmentation, measures: Measures) -> Person:

@@ -40,6 +40,21 @@ class BsaFormula(StrEnum):
     MOSTELLER = "Mosteller"
     DU_BOIS = "Du Bois"
 
+    @classmethod
+    def parse(cls, text: str) -> BsaFormula:
+        """Read an author's name in any case, with or without spaces.
+
+        Raises
+        ------
+        InputError
+            If no formula is by that author.
+        """
+        word = text.replace(" ", "").replace("-", "").lower()
+        for formula in cls:
+            if formula.replace(" ", "").lower() == word:
+                return formula
+        raise InputError(f"There is no formula '{text}'; there are {', '.join(cls)}.")
+
 
 @dataclass(frozen=True)
 class Person:

@@ -1,7 +1,20 @@
-"""Pictures and pages. matplotlib is imported when something is drawn, not before."""
+"""Pictures and pages. matplotlib and reportlab are imported when something is drawn."""
 
+from napari_cmr.report.content import BullsEye, ReportContent, Review, compose
 from napari_cmr.report.curve import volume_curve
+from napari_cmr.report.html import write_html
+from napari_cmr.report.pdf import write_pdf
 from napari_cmr.report.sheet import contour_sheet
 from napari_cmr.report.style import RESEARCH_USE
 
-__all__ = ["RESEARCH_USE", "contour_sheet", "volume_curve"]
+__all__ = [
+    "RESEARCH_USE",
+    "BullsEye",
+    "ReportContent",
+    "Review",
+    "compose",
+    "contour_sheet",
+    "volume_curve",
+    "write_html",
+    "write_pdf",
+]

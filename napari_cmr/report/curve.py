@@ -39,10 +39,10 @@ def _draw(segmentation: Segmentation, measures: Measures) -> Any:
     axes = figure.add_subplot()
     axes.set_facecolor(style.BACKGROUND)
     curves = {
-        "LV": _curve(segmentation, measures, Structure.LV, measures.lv_volumes_ml),
-        "RV": _curve(segmentation, measures, Structure.RV, measures.rv_volumes_ml),
+        "LV": ventricle_curve(segmentation, measures, Structure.LV, measures.lv_volumes_ml),
+        "RV": ventricle_curve(segmentation, measures, Structure.RV, measures.rv_volumes_ml),
     }
-    x, x_label = _abscissa(segmentation, measures)
+    x, x_label = abscissa(segmentation, measures)
     order = np.argsort(x, kind="stable")
     for (name, curve), colour, marker in zip(
         curves.items(), (style.ENDOCARDIUM, style.RV), "os", strict=True
@@ -64,7 +64,7 @@ def _draw(segmentation: Segmentation, measures: Measures) -> Any:
     return figure
 
 
-def _curve(
+def ventricle_curve(
     segmentation: Segmentation,
     measures: Measures,
     structure: Structure,
@@ -78,7 +78,8 @@ def _curve(
     return np.asarray(100 * relative / relative[measures.ed_phase])
 
 
-def _abscissa(segmentation: Segmentation, measures: Measures) -> tuple[FloatArray, str]:
+def abscissa(segmentation: Segmentation, measures: Measures) -> tuple[FloatArray, str]:
+    """``(t,)`` times or phase numbers, and what they are."""
     if measures.phase_ms is not None:
         return np.array(measures.phase_ms), "time after the R wave (ms)"
     return np.arange(segmentation.labels.shape[0], dtype=np.float64), "phase, counted from 0"

@@ -13,21 +13,18 @@ import numpy as np
 from napari_cmr.core import (
     FloatArray,
     GeometryError,
-    LabelArray,
     Measures,
     Segmentation,
     Stack,
-    Structure,
     replacing,
 )
-from napari_cmr.measure import WALL
 from napari_cmr.report import style
+from napari_cmr.report.contours import CONTOURS
 from napari_cmr.report.layout import (
     base_to_apex,
     columns_for,
     grey_windows,
     heart_box,
-    outline,
     side_letters,
 )
 
@@ -41,30 +38,6 @@ _LINE_INCHES = 0.2
 _FOOTER_CHARACTERS = 165
 _DPI = 150
 _LINE = 0.9
-
-
-@dataclass(frozen=True)
-class _Contour:
-    """The border of some structures together, drawn in frames that hold one of ``needs``."""
-
-    name: str
-    colour: str
-    structures: tuple[Structure, ...]
-    needs: tuple[Structure, ...]
-
-    def lines(self, labels: LabelArray) -> list[FloatArray]:
-        """Border lines in one frame of labels."""
-        if not np.isin(labels, self.needs).any():
-            return []
-        return outline(np.isin(labels, self.structures))
-
-
-# Without a wall, as where only the cavity was labelled, there is no epicardium to show.
-_CONTOURS = (
-    _Contour("LV epicardium", style.EPICARDIUM, (Structure.LV, *WALL), WALL),
-    _Contour("LV endocardium", style.ENDOCARDIUM, (Structure.LV,), (Structure.LV,)),
-    _Contour("RV endocardium", style.RV, (Structure.RV,), (Structure.RV,)),
-)
 
 
 def contour_sheet(
@@ -211,7 +184,7 @@ def _draw_panel(axes: Any, sheet: _Sheet, phase: int, z: int, *, first: bool) ->
         aspect=row_mm / column_mm,
     )
     labels = sheet.segmentation.labels[phase, z]
-    for contour in _CONTOURS:
+    for contour in CONTOURS:
         for line in contour.lines(labels):
             axes.plot(line[:, 1], line[:, 0], color=contour.colour, linewidth=_LINE)
     axes.set_xlim(columns.start - 0.5, columns.stop - 0.5)
@@ -273,7 +246,7 @@ def _write_header(figure: Any, sheet: _Sheet) -> None:
     _write(figure, sheet, rv, top - 0.86 * sheet.zoom, 12)
     handles = [
         Line2D([], [], color=contour.colour, label=contour.name)
-        for contour in _CONTOURS
+        for contour in CONTOURS
         if np.isin(sheet.segmentation.labels, contour.needs).any()
     ]
     figure.legend(
