@@ -81,6 +81,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--seeds", nargs="+", type=int, default=list(SEEDS))
     add("--starts", nargs="+", default=["scratch"], help="scratch, or NAME=FOLDER of a version")
     add("--threads", type=int, default=1)
+    add("--localiser", help="model that finds the heart for all runs; else the shelf's best")
     add("--data", type=Path, default=DATA)
     add("--results", type=Path, default=RESULTS)
     add("--work", type=Path, default=WORK, help="where checkpoints lie until a run is done")
@@ -198,7 +199,7 @@ def run_all(args: argparse.Namespace) -> None:
             sys.exit(f"Say where the start {name} lies: --starts {name}=FOLDER")
         begun = read_start(folder, decoder=not args.no_decoder) if folder else None
         starts[name] = (begun, stage_of(args, STRUCTURES[args.set], begun))
-    shipped = load_model()
+    shipped = load_model(args.localiser)
     for size in args.subjects:
         for seed in args.seeds:
             subset = subset_of(few, None if size == "all" else int(size), seed)

@@ -89,8 +89,8 @@ def table(rows: list[Row]) -> list[str]:
     for row in rows:
         groups[row["subjects"], start_of(row)].append(row)
     lines = [
-        "| subjects | start | seeds | Dice (95 %) | points above scratch (95 %) | EF error, points "
-        "| training, min a run |",
+        "| subjects | start | seed: Dice | Dice of all seeds (95 %) | points above scratch (95 %) "
+        "| EF error, points | training, min a run |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     several = len({sha for _, (_, sha) in groups}) > len({label for _, (label, _) in groups})
@@ -103,7 +103,7 @@ def table(rows: list[Row]) -> list[str]:
         cells = [
             str(subjects),
             f"{label} ({sha})" if several and sha else label,
-            ", ".join(str(r["seed"]) for r in sorted(group, key=lambda r: r["seed"])),
+            ", ".join(_seed(r) for r in sorted(group, key=lambda r: r["seed"])),
             f"{dice[0]:.3f} ({dice[1]:.3f} to {dice[2]:.3f})",
             "-" if above is None else f"{above[0]:+.1f} ({above[1]:+.1f} to {above[2]:+.1f})",
             f"{np.mean(list(ef.values())):.1f}" if ef else "-",
@@ -111,6 +111,10 @@ def table(rows: list[Row]) -> list[str]:
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
+
+
+def _seed(row: Row) -> str:
+    return f"{row['seed']}: {np.mean(list(over_seeds([row], 'dice_mean').values())):.3f}"
 
 
 def _order(item: tuple[tuple[int, tuple[str, str]], list[Row]]) -> tuple[int, bool, str, str]:
@@ -164,6 +168,7 @@ def plot(panels: list[list[Row]], path: Path) -> None:
         axis.set_xscale("log")
         axis.set_xticks(ticks, [str(n) for n in ticks])
         axis.minorticks_off()
+        axis.set_xlim(0.8 * ticks[0], 1.4 * ticks[-1])
         axis.set(xlabel="labelled subjects", ylabel="Dice on validation", title=rows[0]["set"])
         axis.grid(alpha=0.3)
         axis.legend()

@@ -7,7 +7,10 @@ PEOPLE = (("a", "train"), ("b", "train"), ("c", "validation"))
 
 
 def write_discs(folder):
-    """Two people to train on and one to measure on; 64 pixels of 2 mm, two slices, discs of 18 mm radius."""
+    """Two people to train on and one to measure on.
+
+    64 pixels of 2 mm a side, two slices, discs of 18 mm radius.
+    """
     rows, columns = np.mgrid[:64, :64]
     disc = np.hypot(rows - 32, columns - 32) < 9
     folder.mkdir(parents=True)

@@ -94,8 +94,11 @@ def test_the_table_says_means_over_subjects_and_points_above_scratch(report):
         row_of("mim", 0, {"x": 0.70, "y": 0.70}, frozen=4),
     ]
     lines = report.table(rows)[2:]
-    assert lines[0].startswith("| 10 | scratch | 0, 1 | 0.860 (0.820 to 0.900) | - | 2.0 | 2 |")
-    assert lines[1].startswith("| 10 | mim | 0 | 0.900 (0.850 to 0.950) | +5.0 (+5.0 to +5.0) |")
+    assert lines[0].startswith("| 10 | scratch | 0: 0.850, 1: 0.870 | 0.860 (0.820 to 0.900)")
+    assert lines[1].startswith(
+        "| 10 | mim | 0: 0.900 | 0.900 (0.850 to 0.950) | +5.0 (+5.0 to +5.0) |"
+    )
+    assert lines[0].endswith("| - | 2.0 | 2 |")
     assert "| mim, frozen 4 |" in lines[2]
     assert "| -15.0 (-20.0 to -10.0) |" in lines[2]
 

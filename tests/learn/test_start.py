@@ -7,7 +7,7 @@ from napari_cmr.learn.examples import EvenSampler
 from napari_cmr.learn.rates import parameter_groups
 from napari_cmr.learn.segmenter import SegmenterConfig, StageConfig, draw_batch, train_stage
 from napari_cmr.learn.start import read_start
-from napari_cmr.nets import InputGrid, Network, save_model
+from napari_cmr.nets import InputGrid, Network, load_model, save_model
 from napari_cmr.nets.encoders import make_encoder
 from napari_cmr.nets.shelf import build
 from napari_cmr.nets.unet import UNet
@@ -112,6 +112,21 @@ def test_a_transformer_learns_a_border_finer_than_its_patches(tmp_path):
         found = trained.network(images).argmax(1)
     overlap = ((found == 1) & (targets == 1)).sum() * 2
     assert overlap / ((found == 1).sum() + (targets == 1).sum()) > 0.8
+
+
+def test_a_transformers_version_comes_back_from_its_folder(tmp_path):
+    pretrained(tmp_path / "pre", "vit_small_patch8", VIT)
+    start = read_start(tmp_path / "pre")
+    config = stage(neighbours=1).model_copy(update=start.network)
+    network, _ = begun(start, config)
+    folder = tmp_path / "version"
+    save_model(folder, make_card(networks={"segmenter": spec_of(config)}), {"segmenter": network})
+    loaded = load_model(folder).networks["segmenter"]
+    images = torch.randn(1, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.allclose(loaded(images), network.eval()(images), atol=2e-2)
+    again, given = begun(read_start(folder), config)
+    assert set(given) == set(again.state_dict())
 
 
 def test_a_whole_segmenter_starts_both_networks_with_what_it_says(tmp_path):
