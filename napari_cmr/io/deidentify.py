@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,10 +61,15 @@ class Copies:
 
 @dataclass(frozen=True)
 class _Terms:
-    """What all copies of one call share: the secret, and when the first image was made."""
+    """What all copies of one call share.
+
+    ``first_s`` is when the first image was made; times since then are kept for all images
+    where ``repeated``, since only they tell a slice's later scan from its earlier one.
+    """
 
     salt: str
     first_s: float
+    repeated: bool
 
 
 def dicom_files(catalogue: Catalogue) -> list[Path]:
@@ -118,7 +124,7 @@ def deidentified_copy(
     """
     headers = [_headers(path) for path in files]
     times = [h.acquired_s for hs in headers for h in hs if h.acquired_s is not None]
-    terms = _Terms(salt, min(times, default=0.0))
+    terms = _Terms(salt, min(times, default=0.0), _repeated(h for hs in headers for h in hs))
     burned_in = BurnedIn()
     copies = []
     for number, (path, frames) in enumerate(zip(files, headers, strict=True), start=1):
@@ -144,6 +150,16 @@ def _headers(path: Path) -> list[Header]:
         raise InputError(f"{path.name} cannot be de-identified: {reason}.") from reason
 
 
+def _repeated(headers: Iterable[Header]) -> bool:
+    """Whether a place was imaged twice at the same time of the cycle."""
+    counts = Counter(
+        (h.study, h.position, h.orientation, h.rows, h.trigger_ms, h.echo_ms, h.component, h.kind)
+        for h in headers
+        if h.position is not None and h.trigger_ms is not None
+    )
+    return max(counts.values(), default=0) > 1
+
+
 def _copy(source: Dataset, frames: list[Header], terms: _Terms) -> Dataset:
     copy = _technical(source, terms)
     for keyword in EMPTIED:
@@ -156,7 +172,7 @@ def _copy(source: Dataset, frames: list[Header], terms: _Terms) -> Dataset:
         copy.PatientSize = round(header.height_cm) / 100
     if header.weight_kg:
         copy.PatientWeight = round(header.weight_kg)
-    if header.trigger_ms is None and header.acquired_s is not None:
+    if header.acquired_s is not None and (terms.repeated or header.trigger_ms is None):
         copy.AcquisitionTime = _clock(header.acquired_s - terms.first_s)
     if source.get("SOPClassUID") == EnhancedMRImageStorage:
         _make_enhanced_whole(copy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from napari_cmr.io.technical_elements import (
     STAND_INS,
     TECHNICAL,
 )
+from tests.io.conformance import errors_of
 from tests.io.stacks import cine
 
 SENTINEL = "SENTINEL"
@@ -142,7 +144,7 @@ def test_new_uids_are_consistent_valid_and_follow_from_the_salt(tmp_path) -> Non
     assert all(re.fullmatch(r"[\d.]{10,64}", d.SOPInstanceUID) for d in a)
 
 
-def test_times_of_day_stay_only_where_nothing_else_orders_the_phases(tmp_path) -> None:
+def test_times_since_the_first_image_stay_where_nothing_else_orders_the_phases(tmp_path) -> None:
     def no_trigger(dataset: Dataset, t: int, z: int) -> None:
         del dataset.TriggerTime
 
@@ -159,3 +161,87 @@ def test_a_file_that_is_no_image_is_refused_by_name(tmp_path) -> None:
     (tmp_path / "a.dcm").write_text("text")
     with pytest.raises(InputError, match=r"a\.dcm cannot be de-identified: not an image"):
         io.deidentified_copy([tmp_path / "a.dcm"], tmp_path / "out", "salt")
+
+
+def with_a_name_everywhere(dataset: Dataset) -> None:
+    """In every element of text, technical ones too, at every depth."""
+    for element in list(dataset):
+        if element.VR == "SQ":
+            for item in element.value:
+                with_a_name_everywhere(item)
+        elif element.keyword == "ImageType":
+            element.value = [*element.value[:2], SENTINEL]
+        elif element.VR in ("CS", "LO", "SH", "PN", "ST", "LT", "UT") and element.keyword not in (
+            "Modality",
+            "SpecificCharacterSet",
+            "PhotometricInterpretation",
+        ):
+            element.value = SENTINEL
+    if "Rows" in dataset:
+        dataset.ScanOptions = dataset.Manufacturer = dataset.BodyPartExamined = SENTINEL
+        dataset.SoftwareVersions = dataset.ManufacturerModelName = SENTINEL
+        dataset.PatientPosition = dataset.RescaleType = SENTINEL
+
+
+@pytest.mark.parametrize("enhanced", [False, True], ids=["classic", "enhanced"])
+def test_a_name_in_a_technical_element_does_not_pass(tmp_path, enhanced) -> None:
+    stack = cine(SHAPE)
+    files = io.write_dicom(
+        stack,
+        tmp_path / "in",
+        enhanced=enhanced,
+        edit=lambda dataset, t, z: with_a_name_everywhere(dataset),
+    )
+    assert SENTINEL.encode() in files[0].read_bytes()
+    copies = io.deidentified_copy(files, tmp_path / "out", "salt").files
+    assert all(SENTINEL.encode() not in path.read_bytes() for path in copies)
+    np.testing.assert_array_equal(io.open_stack(tmp_path / "out").pixels, stack.pixels)
+
+
+def test_the_validator_finds_no_error_in_a_copy(copies) -> None:
+    assert errors_of(copies[1][0]) == []
+
+
+def test_of_a_slice_scanned_twice_the_copies_show_the_same_run(tmp_path) -> None:
+    first, second = cine(SHAPE), cine(SHAPE)
+    second = replace(second, pixels=second.pixels[:, :, ::-1].copy())
+
+    def later(dataset: Dataset, t: int, z: int) -> None:
+        dataset.AcquisitionTime = dataset.ContentTime = "1000" + dataset.AcquisitionTime[4:]
+
+    files = io.write_dicom(first, tmp_path / "in", series_number=2)
+    files += io.write_dicom(second, tmp_path / "in", series_number=1, edit=later)
+    before = io.open_stack(tmp_path / "in")
+    np.testing.assert_array_equal(before.pixels, second.pixels)
+    io.deidentified_copy(files, tmp_path / "out", "salt")
+    np.testing.assert_array_equal(io.open_stack(tmp_path / "out").pixels, before.pixels)
+
+
+def written_on(pixels: np.ndarray) -> np.ndarray:
+    """The same pictures with letters of one brightness in a corner."""
+    pixels = pixels.copy()
+    pixels[..., 2:12, 3:6] = pixels[..., 2:5, 3:12] = 4000
+    return pixels
+
+
+def test_text_burned_into_the_pictures_is_warned_of(tmp_path) -> None:
+    noise = np.random.default_rng(3).normal(900, 60, (6, 2, 40, 40)).clip(0).astype(np.uint16)
+    clean = replace(cine((6, 2, 40, 40)), pixels=noise)
+    lettered = replace(clean, pixels=written_on(noise))
+
+    def admitted(dataset: Dataset, t: int, z: int) -> None:
+        dataset.BurnedInAnnotation = "YES"
+
+    def captured(dataset: Dataset, t: int, z: int) -> None:
+        dataset.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
+
+    for name, stack, edit, sentence in (
+        ("clean", clean, None, None),
+        ("lettered", lettered, None, "never change"),
+        ("admitted", clean, admitted, "text is burned into them"),
+        ("captured", clean, captured, "captures"),
+    ):
+        files = io.write_dicom(stack, tmp_path / name, edit=edit)
+        found = io.deidentified_copy(files, tmp_path / f"{name}-out", "salt").findings
+        assert [f.code for f in found] == ["burned-in-text"] * (sentence is not None), name
+        assert sentence is None or sentence in found[0].message
