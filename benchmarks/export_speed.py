@@ -23,7 +23,7 @@ WANTED_S = 0.1
 
 
 def rings(shape) -> np.ndarray:
-    t, z, y, x = shape
+    t, _, y, x = shape
     rows, columns = np.mgrid[:y, :x]
     radius = np.hypot(rows - y / 2, columns - x / 2) / min(y, x)
     labels = np.zeros(shape, np.uint8)

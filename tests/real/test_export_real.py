@@ -12,7 +12,7 @@ from tests.io.conformance import errors_of
 
 def rings(shape) -> np.ndarray:
     """Labels of a beating ring with a crescent beside it; the last slice is empty."""
-    t, z, y, x = shape
+    t, _, y, x = shape
     rows, columns = np.mgrid[:y, :x]
     radius = np.hypot(rows - y / 2, columns - x / 2) / min(y, x)
     labels = np.zeros(shape, np.uint8)
