@@ -26,6 +26,7 @@ class PhaseKey:
 
 
 TRIGGER = PhaseKey("trigger", "trigger times", lambda h: h.trigger_ms)
+INSTANCE = PhaseKey("instance", "instance numbers", lambda h: h.instance)
 PHASE_KEYS: tuple[PhaseKey, ...] = (
     TRIGGER,
     PhaseKey("temporal-index", "temporal positions", lambda h: h.temporal_index),
@@ -33,7 +34,7 @@ PHASE_KEYS: tuple[PhaseKey, ...] = (
     PhaseKey("acquisition-time", "acquisition times", lambda h: h.acquired_s),
     PhaseKey("content-time", "content times", lambda h: h.content_s),
     PhaseKey("frame", "frame numbers", lambda h: h.frame_index),
-    PhaseKey("instance", "instance numbers", lambda h: h.instance),
+    INSTANCE,
 )
 
 
@@ -164,7 +165,7 @@ def order_phases(runs: Sequence[Run]) -> tuple[list[Run], PhaseKey | None, list[
         fault = _fault(key, runs) or _outvoted(key, runs)
         if not fault:
             ordered = [sorted(run, key=lambda h: key.value(h) or 0.0) for run in runs]
-            return ordered, key, _refusal(refused, key)
+            return ordered, key, _refusal(refused, key) + _doubt(key, runs)
         if fault != "missing":
             refused.append(f"{key.title} are {fault}")
     ordered = [sorted(run, key=canonical) for run in runs]
@@ -187,10 +188,10 @@ def _fault(key: PhaseKey, runs: Sequence[Run]) -> str:
 
 
 def _outvoted(key: PhaseKey, runs: Sequence[Run]) -> str:
-    """Whether two keys agree, in every run, on an order that trigger times contradict in one.
+    """Why trigger times are not believed against what else orders the phases; empty if they are.
 
-    An order that only begins elsewhere in the cycle is no contradiction: the R wave is where
-    trigger times begin, and not always where numbering does.
+    Two keys that agree in every run outvote them. Instance numbers alone do where the times come
+    in uneven steps, which no gating gives.
     """
     if key is not TRIGGER:
         return ""
@@ -198,9 +199,25 @@ def _outvoted(key: PhaseKey, runs: Sequence[Run]) -> str:
     for i, a in enumerate(sound):
         for b in sound[i + 1 :]:
             agree = all(_sequence(a, run) == _sequence(b, run) for run in runs)
-            if agree and not all(_same_circle(_sequence(a, r), _sequence(key, r)) for r in runs):
+            if agree and _contradicted(a, runs):
                 return f"contradicted by the {a.title} and the {b.title}"
+    if INSTANCE in sound and any(map(_uneven_steps, _contradicted(INSTANCE, runs))):
+        return "uneven and contradicted by the instance numbers"
     return ""
+
+
+def _contradicted(witness: PhaseKey, runs: Sequence[Run]) -> list[Run]:
+    """Runs whose trigger times tell another order than the witness.
+
+    An order that only begins elsewhere in the cycle is no contradiction: the R wave is where
+    trigger times begin, and not always where numbering does.
+    """
+    return [r for r in runs if not _same_circle(_sequence(witness, r), _sequence(TRIGGER, r))]
+
+
+def _uneven_steps(run: Run) -> bool:
+    steps = np.diff(np.sort([h.trigger_ms or 0.0 for h in run]))
+    return len(steps) >= 4 and bool(np.max(steps) > 3 * np.median(steps))
 
 
 _WITNESSES = tuple(
@@ -221,6 +238,17 @@ def _same_circle(a: list[int], b: list[int]) -> bool:
 def _pattern(key: PhaseKey, run: Run) -> tuple[float, ...]:
     values = np.sort([key.value(h) or 0.0 for h in run])
     return tuple(values - values[0])
+
+
+def _doubt(key: PhaseKey, runs: Sequence[Run]) -> list[Finding]:
+    """That trigger times are believed although the numbers tell another order."""
+    if key is not TRIGGER or _fault(INSTANCE, runs):
+        return []
+    n = len(_contradicted(INSTANCE, runs))
+    if not n:
+        return []
+    message = f"Trigger times and instance numbers tell different orders in {n} slice(s)."
+    return [Finding("phase-order-doubtful", message, "Trigger times are believed; play the cine.")]
 
 
 def _refusal(refused: list[str], key: PhaseKey | None) -> list[Finding]:

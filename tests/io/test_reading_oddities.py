@@ -23,7 +23,7 @@ def codes(entry: io.Entry) -> set[str]:
 
 
 def shuffled_triggers(dataset: pydicom.Dataset, t: int, z: int) -> None:
-    dataset.TriggerTime = [90, 20, 510, 300, 410, 100][t] if z == 2 else 100 * t
+    dataset.TriggerTime = [90, 20, 510, 30, 410, 100][t] if z == 2 else 100 * t
 
 
 def test_trigger_times_that_two_other_keys_contradict_are_refused(tmp_path) -> None:
@@ -45,7 +45,15 @@ def test_numbering_alone_does_not_outvote_trigger_times(tmp_path) -> None:
     write_dicom(cine(), tmp_path, clock_times=False, edit=misnumbered)
     read = io.open_stack(tmp_path)
     np.testing.assert_array_equal(read.pixels, cine().pixels)
-    assert not read.findings
+    assert [f.code for f in read.findings] == ["phase-order-doubtful"]
+
+
+def test_numbering_outvotes_trigger_times_in_uneven_steps(tmp_path) -> None:
+    write_dicom(cine(), tmp_path, clock_times=False, edit=shuffled_triggers, shuffle_names=True)
+    read = io.open_stack(tmp_path)
+    np.testing.assert_array_equal(read.pixels, cine().pixels)
+    assert read.times_ms is None
+    assert "uneven and contradicted by the instance numbers" in read.findings[0].message
 
 
 def test_a_cycle_that_is_numbered_from_elsewhere_keeps_its_trigger_times() -> None:
