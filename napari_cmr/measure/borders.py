@@ -11,7 +11,7 @@ from napari_cmr.core import FloatArray
 BoolArray = npt.NDArray[np.bool_]
 
 N_RAYS = 180
-_HARMONICS = 12
+_HARMONICS = 8
 _BLUR_PIXELS = 0.7
 _STEP_PIXELS = 0.25
 
@@ -43,10 +43,10 @@ def border_radii(
     -------
     ``(N_RAYS,)`` millimetres at the angles of `ray_angles`.
     """
-    soft = ndimage.gaussian_filter(mask.astype(np.float64), _BLUR_PIXELS, mode="constant")
+    soft = ndimage.gaussian_filter(mask.astype(np.float32), _BLUR_PIXELS, mode="constant")
     step = min(pixel_spacing) * _STEP_PIXELS
-    reach = np.hypot(*(n * s for n, s in zip(mask.shape, pixel_spacing, strict=True)))
-    along = np.arange(0, reach, step)
+    ends = np.argwhere(mask) * np.array(pixel_spacing) - centre
+    along = np.arange(0, np.linalg.norm(ends, axis=1).max() + 3 * max(pixel_spacing), step)
     directions = ray_directions()
     points = centre[:, None, None] + directions.T[:, :, None] * along
     values = ndimage.map_coordinates(

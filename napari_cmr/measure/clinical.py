@@ -19,8 +19,8 @@ from napari_cmr.measure.wall import WallMotion, wall_motion
 STROKE_VOLUMES_DIFFER = 0.2
 """Share of their mean by which LV and RV stroke volume may differ; a choice of this project."""
 
-PHASE_STANDS_OUT = 0.1
-"""Share by which the volume at ED or ES may differ from the phases beside it; our choice too."""
+PHASE_STANDS_OUT = 0.15
+"""Share of the stroke volume by which ED or ES may differ from the phases beside it; so is this."""
 
 _VOLUME = "summed slices, each with the slab it stands for (Schulz-Menger 2020)"
 _MASS = f"wall volume at ED x {MYOCARDIAL_DENSITY_G_PER_ML} g/mL (Schulz-Menger 2020)"
@@ -246,12 +246,12 @@ def _stroke_volumes(measures: Measures) -> Iterator[Finding]:
 def _phases_that_stand_out(measures: Measures) -> Iterator[Finding]:
     """A volume that jumps for one phase is a slice that is labelled in that phase only."""
     volumes = measures.lv_volumes_ml
-    if volumes is None or len(volumes) < FEWEST_PHASES:
+    if volumes is None or measures.sv_ml is None or len(volumes) < FEWEST_PHASES:
         return
     n = len(volumes)
     for name, phase in (("ED", measures.ed_phase), ("ES", measures.es_phase)):
         here, beside = volumes[phase], (volumes[phase - 1] + volumes[(phase + 1) % n]) / 2
-        if beside > 0 and abs(here - beside) > PHASE_STANDS_OUT * beside:
+        if abs(here - beside) > PHASE_STANDS_OUT * abs(measures.sv_ml):
             yield Finding(
                 "phase-stands-out",
                 f"LV volume is {here:.0f} mL at {name} (phase {phase}) and {beside:.0f} mL in the "
