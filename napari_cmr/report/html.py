@@ -68,8 +68,10 @@ def _document(content: ReportContent, drawings: Drawings) -> str:
             '<div class="row"><div>',
             _table(lines, HEADINGS),
             _table(others, ("Wall and rates", "")),
-            f"</div><div>{_svg(drawings.curve)}</div></div>",
-            f'<div class="row">{"".join(f"<div>{_svg(p)}</div>" for p in drawings.plots)}</div>',
+            f"</div><div>{_svg(drawings.curve, 'curve')}</div></div>",
+            '<div class="row">',
+            *(f"<div>{_svg(p, f'segments-{i}')}</div>" for i, p in enumerate(drawings.plots)),
+            "</div>",
             "<h2>Findings</h2>",
             _list(content.findings),
             "<h2>How it was made</h2><dl>",
@@ -110,9 +112,23 @@ def _list(items: tuple[str, ...]) -> str:
     return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
 
 
-def _svg(drawing: Any) -> str:
-    """A drawing as an SVG element for the middle of a page."""
+def _svg(drawing: Any, name: str) -> str:
+    """A drawing as an SVG element for the middle of a page.
+
+    reportlab calls every clipping path alike, which on one page would clip all by the first; it
+    names fonts as PostScript does; and its title is a placeholder.
+    """
     from reportlab.graphics import renderSVG
 
-    text = renderSVG.drawToString(drawing)
-    return str(text[text.index("<svg") :])
+    text = str(renderSVG.drawToString(drawing))
+    for old, new in (
+        ('id="clip"', f'id="clip-{name}"'),
+        ("url(#clip)", f"url(#clip-{name})"),
+        ('id="group"', f'id="group-{name}"'),
+        ("font-family: Helvetica-Bold", "font-weight: bold; font-family: Helvetica"),
+        ("font-family: Helvetica", "font-family: Helvetica, Arial, sans-serif"),
+        ("<title>...</title>", ""),
+        ("<desc>...</desc>", ""),
+    ):
+        text = text.replace(old, new)
+    return text[text.index("<svg") :]
