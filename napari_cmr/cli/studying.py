@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_cmr.cli.display import has_display
 from napari_cmr.cli.options import ModelName, SpacingText, StackId, StudyPath
+from napari_cmr.cli.progress import progress
 from napari_cmr.core import InputError
+
+if TYPE_CHECKING:
+    from napari_cmr.io import Catalogue
 
 HERE = Path("demo-output")
 
@@ -31,30 +34,35 @@ def demo(
     from napari_cmr import io
 
     study = path or io.demo_study()
-    if headless or not _has_display():
+    if headless or not has_display():
         from napari_cmr.cli.pictures import write_demo
 
         write_demo(study, out, model=model, stack=stack, spacing=spacing)
         return
     if stack or spacing:
         raise InputError("--stack and --spacing go with --headless; in the window choose there.")
-    from napari_cmr import ui
     from napari_cmr.cli.summary import print_measures
     from napari_cmr.review import sax_predictor
 
-    ui.launch(study, segment=True, predictor=sax_predictor(model), segmented=print_measures)
+    catalogue = _scanned(study)
+    from napari_cmr import ui
+
+    ui.launch(catalogue, segment=True, predictor=sax_predictor(model), segmented=print_measures)
 
 
 def review(path: StudyPath) -> None:
     """Open a study in the window."""
-    if not _has_display():
+    if not has_display():
         raise InputError("There is no display to open a window on; use demo --headless.")
+    catalogue = _scanned(path)
     from napari_cmr import ui
 
-    ui.launch(path)
+    ui.launch(catalogue)
 
 
-def _has_display() -> bool:
-    if sys.platform in ("darwin", "win32"):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+def _scanned(path: Path) -> Catalogue:
+    """Read headers before the window opens, so that a wrong path ends with its exit code."""
+    from napari_cmr import io
+
+    with progress("Reading headers") as advance:
+        return io.scan(path, progress=advance)

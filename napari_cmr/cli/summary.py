@@ -48,4 +48,7 @@ def print_measures(session: ReviewSession) -> None:
     typer.echo(table(measures))
     for finding in (*stack.findings, *segmentation.findings):
         typer.echo(f"note: {finding}")
+    if session.catalogue is not None and session.catalogue.skipped:
+        counts = ", ".join(f"{n} {reason}" for reason, n in session.catalogue.skipped.items())
+        typer.echo(f"note: Files left out: {counts}.")
     typer.echo(RESEARCH_USE)

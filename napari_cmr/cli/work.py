@@ -9,16 +9,24 @@ import typer
 
 from napari_cmr import io
 from napari_cmr.cli.progress import progress
-from napari_cmr.core import InputError
+from napari_cmr.core import InputError, placing
 from napari_cmr.review import ReviewSession, sax_predictor
 
 PHANTOM_KINDS = ("dicom", "enhanced", "nifti")
 
 
 def read_and_segment(
-    path: Path, *, model: str | None, stack: str | None, spacing: str
+    path: Path,
+    *,
+    model: str | None,
+    stack: str | None,
+    spacing: str,
+    out: Path | None = None,
 ) -> ReviewSession:
-    """Open a study, choose its short-axis cine (or the named stack) and segment it."""
+    """Open a study, choose its short-axis cine (or the named stack) and segment it.
+
+    Minutes of work are not begun for a folder ``out`` that cannot take the result.
+    """
     session = ReviewSession()
     with progress("Reading headers") as advance:
         catalogue = session.open(path, progress=advance)
@@ -28,7 +36,9 @@ def read_and_segment(
         given = io.parse_spacing(_ask_for_spacing(entry.stack_id))
     with progress("Loading images") as advance:
         session.choose(entry.stack_id, spacing=given, progress=advance)
-
+    if out is not None:
+        with placing(out, overwrite=True):
+            pass
     with progress("Segmenting") as advance:
         session.predict(sax_predictor(model), progress=advance)
     return session

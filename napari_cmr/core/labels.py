@@ -13,6 +13,7 @@ import numpy.typing as npt
 from napari_cmr.core.errors import InputError
 
 LabelArray = npt.NDArray[np.uint8]
+_SHOWN = 8  # unknown values in a sentence; a picture in place of labels has hundreds
 
 
 class Structure(IntEnum):
@@ -71,11 +72,15 @@ class LabelMap:
         """
         found = np.unique(labels)
         if not np.all(np.isfinite(found.astype(np.float64))) or np.any(found != np.round(found)):
-            raise InputError("The label image holds values that are not whole numbers.")
+            raise InputError(
+                "The label image holds values that are not whole numbers; give a label file, "
+                "not a picture."
+            )
         unknown = [int(v) for v in found if int(v) not in self.values]
         if unknown:
+            listed = ", ".join(map(str, unknown[:_SHOWN])) + (", ..." * (len(unknown) > _SHOWN))
             raise InputError(
-                f"The label image holds the value(s) {', '.join(map(str, unknown))}, "
+                f"The label image holds the value(s) {listed}, "
                 f"which the label map '{self.name}' does not name; give the right --label-map."
             )
         table = np.zeros(int(found.max(initial=0)) + 1, np.uint8)

@@ -37,7 +37,8 @@ class DicomFrames:
         Raises
         ------
         InputError
-            If a file vanished, is damaged or needs a decoder that is not installed.
+            If a file vanished, is damaged, needs a decoder that is not installed, or holds
+            pixels that are not numbers.
         """
         first = self.places[0][0]
         flat = [(t, z, p) for t, row in enumerate(self.places) for z, p in enumerate(row)]
@@ -50,6 +51,11 @@ class DicomFrames:
             check_cancel(cancel)
             for (t, z, place), stored in zip(chunk, data, strict=True):
                 output[t, z] = rescaled(decode(place, stored), place)
+                if output.dtype.kind == "f" and not np.isfinite(output[t, z]).all():
+                    raise InputError(
+                        f"{place.path.name} holds pixels that are not numbers (NaN or infinite); "
+                        "take it out of the folder or export it again."
+                    )
             done += len(chunk)
             if progress is not None:
                 progress(done, len(flat))

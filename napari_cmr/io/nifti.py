@@ -128,9 +128,14 @@ def phases_of(path: Path) -> Iterator[npt.NDArray[Any]]:
         try:
             phase = np.asanyarray(image.dataobj[..., t] if n_phases > 1 else image.dataobj)
         except Exception as error:  # nibabel raises whatever the broken byte leads to
-            raise InputError(f"{path.name} cannot be read as NIfTI: it is damaged.") from error
+            raise InputError(
+                f"{path.name} cannot be read as NIfTI: it is damaged; fetch it again."
+            ) from error
         if np.issubdtype(phase.dtype, np.floating) and not np.isfinite(phase).all():
-            raise InputError(f"{path.name} holds pixels that are not numbers (NaN or infinite).")
+            raise InputError(
+                f"{path.name} holds pixels that are not numbers (NaN or infinite); "
+                "replace them and open it again."
+            )
         yield phase.reshape(x, y, z, 1)
 
 
@@ -261,7 +266,9 @@ def _open(path: Path) -> Any:
         image: Any = nib.load(path, keep_file_open=True)  # phases are read one after the other
         kind, shape = image.get_data_dtype().kind, image.shape
     except Exception as error:  # nibabel raises whatever the broken byte leads to
-        raise InputError(f"{path.name} cannot be read as NIfTI: it is damaged.") from error
+        raise InputError(
+            f"{path.name} cannot be read as NIfTI: it is damaged; fetch it again."
+        ) from error
     grey = kind in "iuf" and len(shape) >= 2 and 0 not in shape
     if not grey or any(n != 1 for n in shape[4:]):
         raise InputError(f"{path.name} is not a grey image of two to four axes.")
@@ -280,7 +287,9 @@ def _affine(image: Any, name: str) -> tuple[FloatArray, bool, bool]:
         zooms = [abs(float(z)) for z in image.header.get_zooms()[:3]]
         codes = int(image.header["sform_code"]) + int(image.header["qform_code"])
     except Exception as error:  # other formats that nibabel reads have other headers
-        raise InputError(f"{name} cannot be read as NIfTI: it is damaged.") from error
+        raise InputError(
+            f"{name} cannot be read as NIfTI: it is damaged; fetch it again."
+        ) from error
     zooms += [1.0] * (3 - len(zooms))
     if not affine[:3, :3].any():  # a lost affine; what the header's steps say is all there is
         affine = np.diag([*(z if np.isfinite(z) and z > 0 else 1.0 for z in zooms), 1.0])

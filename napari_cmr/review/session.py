@@ -19,6 +19,7 @@ from napari_cmr.core import (
     Segmentation,
     Stack,
     View,
+    placing,
 )
 from napari_cmr.review.events import Event, PhasesSet, Segmented, StackChosen, StudyOpened
 from napari_cmr.review.task import Task
@@ -236,9 +237,11 @@ class ReviewSession:
         labels, json, csv = (
             folder / name for name in ("labels.nii.gz", "measures.json", "measures.csv")
         )
-        io.write_labels(reading.segmentation, labels)
-        measure.write_json(json, reading.measures)
-        measure.write_csv(csv, reading.measures)
+        # All appear together, so that numbers never stand beside another run's labels.
+        with placing(folder, overwrite=True) as part:
+            io.write_labels(reading.segmentation, part / labels.name)
+            measure.write_json(part / json.name, reading.measures)
+            measure.write_csv(part / csv.name, reading.measures)
         return labels, json, csv
 
     def _open_catalogue(self) -> io.Catalogue:

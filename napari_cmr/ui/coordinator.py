@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from qtpy.QtCore import QTimer
 
 from napari_cmr.core import InputError
+from napari_cmr.io import Catalogue
 from napari_cmr.review import (
     Event,
     PhasesSet,
@@ -86,9 +87,21 @@ class Coordinator:
         self._viewer.layers.events.inserted.disconnect(self._on_layer)
         self.stage.close()
 
-    def open(self, path: Path, *, segment: bool = False) -> None:
-        """Open a study, choose the stack to look at first, and segment it if so wanted."""
-        self._start(lambda: self.session.opening(path), then=lambda: self._look_at_first(segment))
+    def open(self, study: Path | Catalogue, *, segment: bool = False) -> None:
+        """Open a study, choose the stack to look at first, and segment it if so wanted.
+
+        Parameters
+        ----------
+        study
+            Its path, or its catalogue where it was scanned already.
+        """
+        if isinstance(study, Catalogue):
+            self.session.adopt(study)
+            self._look_at_first(segment)
+        else:
+            self._start(
+                lambda: self.session.opening(study), then=lambda: self._look_at_first(segment)
+            )
 
     def choose(self, stack_id: str, spacing: tuple[float, float, float] | None = None) -> None:
         """Show another stack, or the same with the spacing that the reader gave."""

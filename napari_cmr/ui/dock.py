@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from napari_cmr.io import Catalogue
 from napari_cmr.report.style import RESEARCH_USE
 from napari_cmr.review import Predictor, ReviewSession
 from napari_cmr.ui.coordinator import Coordinator
@@ -51,9 +52,9 @@ class CardiacDock(QWidget):
         coordinator = self.coordinator
         self.destroyed.connect(lambda: coordinator.close())
 
-    def open(self, path: Path, *, segment: bool = False) -> None:
+    def open(self, study: Path | Catalogue, *, segment: bool = False) -> None:
         """Open a study in the background, and segment it if so wanted."""
-        self.coordinator.open(path, segment=segment)
+        self.coordinator.open(study, segment=segment)
 
     def say(self, sentence: str, *, error: bool = False) -> None:
         """Show one sentence under the buttons; an empty one takes the last away."""

@@ -6,14 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_cmr.io import Catalogue
 from napari_cmr.review import Event, Predictor, ReviewSession, Segmented
 
 if TYPE_CHECKING:
     import napari
+    import napari.window
+
+_ROOMY = (1500, 960)  # pixels; napari's own first size hides half of the dock
 
 
 def launch(
-    path: Path | None = None,
+    study: Path | Catalogue | None = None,
     *,
     segment: bool = False,
     predictor: Predictor | None = None,
@@ -24,8 +28,8 @@ def launch(
 
     Parameters
     ----------
-    path
-        A study to open at once.
+    study
+        A study to open at once: its path, or its catalogue where it was scanned already.
     segment
         Segment it as soon as it is open.
     predictor
@@ -42,11 +46,23 @@ def launch(
     dock.coordinator.predictor = predictor
     if segmented is not None:
         _tell(dock.session, segmented)
-    if path is not None:
-        dock.open(Path(path), segment=segment)
+    _enlarge(viewer.window)
+    if study is not None:
+        dock.open(study, segment=segment)
     if block:
         napari.run()
     return viewer
+
+
+def _enlarge(window: napari.window.Window) -> None:
+    """Give picture, numbers and curve room side by side, as far as the screen has it."""
+    from qtpy.QtGui import QGuiApplication
+
+    room = QGuiApplication.primaryScreen().availableGeometry()
+    _, _, width, height = window.geometry()
+    window.resize(
+        max(width, min(_ROOMY[0], room.width())), max(height, min(_ROOMY[1], room.height()))
+    )
 
 
 def _tell(session: ReviewSession, segmented: Callable[[ReviewSession], None]) -> None:

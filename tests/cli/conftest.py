@@ -12,10 +12,14 @@ PROGRAM = Path(sys.executable).parent / "napari-cmr"
 
 @pytest.fixture
 def run(tmp_path):
-    """Run the program as a user would, in a folder of its own and without a display."""
+    """Run the program as a user would, in a folder of its own and on no display unless named."""
 
-    def call(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    def call(
+        *arguments: object, code: int = 0, display: str = ""
+    ) -> subprocess.CompletedProcess[str]:
         environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "XAUTHORITY")}
+        if display:
+            environment["DISPLAY"] = display
         done = subprocess.run(
             [str(PROGRAM), *map(str, arguments)],
             cwd=tmp_path,

@@ -1,5 +1,7 @@
 """Bad input gets one sentence on the error stream and exit code 2, and writes nothing."""
 
+import os
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -121,3 +123,25 @@ def test_an_output_folder_that_cannot_be_written(run, tmp_path):
 def test_a_window_without_a_display(run, tmp_path):
     (tmp_path / "study").mkdir()
     assert "display" in one_sentence(run("review", "study", code=2))
+
+
+def test_an_unwritable_folder_is_said_before_minutes_of_segmenting(run, tmp_path):
+    study = phantom.make(phantom.PhantomConfig(n_phases=2, n_slices=3))
+    write_dicom(study.sax, tmp_path / "study")
+    (tmp_path / "file").write_text("in the way")
+    # the model is only looked for when the folder can take the result
+    said = one_sentence(run("segment", "study", "--out", "file/out", "--model", "nonsense", code=2))
+    assert "file" in said
+    assert "nonsense" not in said
+
+
+@pytest.mark.parametrize("verb", ["demo", "review"])
+def test_a_wrong_path_is_said_before_a_window_opens(run, verb):
+    assert "nowhere" in one_sentence(run(verb, "nowhere", display=os.environ["DISPLAY"], code=2))
+
+
+def test_a_display_that_no_longer_answers_is_no_display(run, tmp_path):
+    (tmp_path / "study").mkdir()
+    assert "display" in one_sentence(run("review", "study", display=":65000", code=2))
+    # the demo goes on without one: what it says is of the study
+    assert "empty" in one_sentence(run("demo", "study", display=":65000", code=2))

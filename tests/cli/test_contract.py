@@ -56,6 +56,24 @@ def test_measure_without_spacing_gives_ef_only_and_with_it_all(run, tmp_path):
     assert json.loads((tmp_path / "with.json").read_text())["edv_ml"] == pytest.approx(1.2)
 
 
+def test_measure_takes_phases_and_heart_rate_from_the_reader(run, tmp_path):
+    labels = np.zeros((10, 10, 2, 3), np.uint8)
+    for phase, rows in enumerate((10, 5, 8)):
+        labels[:rows, :, :, phase] = 1
+    nib.save(nib.Nifti1Image(labels, np.diag([2.0, 2.0, 10.0, 1.0])), tmp_path / "l.nii.gz")
+    chosen = ("--ed", 2, "--es", 1, "--heart-rate", 60)
+    done = run("measure", "l.nii.gz", *chosen, "--json", "m.json")
+    told = json.loads((tmp_path / "m.json").read_text())
+    # 80 and 50 pixels of 4 square mm on two slices of 10 mm; 60 beats of 2.4 mL a minute
+    assert (told["ed_phase"], told["es_phase"], told["phases_set_by"]) == (2, 1, "reader")
+    assert told["edv_ml"] == pytest.approx(6.4)
+    assert told["esv_ml"] == pytest.approx(4.0)
+    assert told["cardiac_output_l_min"] == pytest.approx(0.144)
+    assert "research use" in done.stdout
+    run("measure", "l.nii.gz", "--ed", 3, code=2)
+    run("measure", "l.nii.gz", "--heart-rate", 0, code=2)
+
+
 def test_segment_writes_labels_on_the_source_grid_and_the_measures(run, tmp_path, heart):
     write_nifti_studies([heart], tmp_path / "data")
     with (tmp_path / "data" / "manifest.csv").open() as file:

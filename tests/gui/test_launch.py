@@ -5,8 +5,9 @@ import sys
 import napari
 import numpy as np
 import pytest
+from qtpy.QtGui import QGuiApplication
 
-from napari_cmr import ui
+from napari_cmr import io, ui
 
 from .conftest import WAIT_MS
 
@@ -36,6 +37,23 @@ def test_launch_with_a_study_opens_it(launched, study_folder, qtbot):
     qtbot.waitUntil(lambda: dock.session.stack is not None, timeout=WAIT_MS)
     qtbot.waitUntil(lambda: not dock.runner.busy, timeout=WAIT_MS)
     assert dock.session.stack.view == "SAX"
+
+
+def test_launch_takes_a_study_that_was_scanned_already(launched, study_folder, qtbot):
+    catalogue = io.scan(study_folder)
+    dock = dock_of(launched(catalogue, block=False))
+    qtbot.waitUntil(lambda: dock.session.stack is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not dock.runner.busy, timeout=WAIT_MS)
+    assert dock.session.catalogue is catalogue
+
+
+def test_launch_makes_room_for_picture_and_numbers(launched, qtbot):
+    viewer = launched(block=False)
+    room = QGuiApplication.primaryScreen().availableGeometry()
+    wanted = min(1500, room.width()), min(960, room.height())
+    qtbot.waitUntil(
+        lambda: bool(np.all(np.array(viewer.window.geometry()[2:]) >= wanted)), timeout=WAIT_MS
+    )
 
 
 def test_launch_tells_what_was_measured_when_it_is_done(launched, study_folder, qtbot):

@@ -383,6 +383,19 @@ def test_a_file_that_vanished_since_the_scan_is_named(tmp_path) -> None:
         io.load(entry)
 
 
+def test_float_pixels_that_are_not_numbers_name_their_file(tmp_path) -> None:
+    path = write_dicom(cine((2, 3, 8, 8)), tmp_path)[2]
+    file = pydicom.dcmread(path)
+    values = file.pixel_array.astype(np.float32)
+    values[4, 4] = np.nan
+    for keyword in ("PixelData", "BitsStored", "HighBit", "PixelRepresentation"):
+        delattr(file, keyword)
+    file.BitsAllocated, file.FloatPixelData = 32, values.tobytes()
+    file.save_as(path)
+    with pytest.raises(InputError, match=rf"{path.name} holds pixels that are not numbers"):
+        io.open_stack(tmp_path)
+
+
 def test_damaged_compressed_pixels_name_their_file(tmp_path) -> None:
     files = write_dicom(cine((4, 3, 64, 48)), tmp_path)
     recode(files, JPEG2000Lossless)

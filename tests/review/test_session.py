@@ -196,6 +196,20 @@ def test_export_writes_labels_on_the_grid_and_the_measures(session, tmp_path):
     assert [int((phase == 1).sum()) // 6 for phase in back.labels] == list(BOX_PIXELS)
 
 
+def test_an_export_that_fails_leaves_the_earlier_files_together(session, tmp_path, monkeypatch):
+    session.predict(boxes)
+    before = {file.name: file.read_bytes() for file in session.export(tmp_path)}
+    session.set_phases(2, 1)
+
+    def full_disk(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("napari_cmr.measure.write_csv", full_disk)
+    with pytest.raises(InputError, match="No space left"):
+        session.export(tmp_path)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
 def test_export_before_segmenting_is_refused(session, tmp_path):
     with pytest.raises(InputError, match="segment the stack first"):
         session.export(tmp_path)
