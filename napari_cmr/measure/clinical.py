@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from napari_cmr.core import Finding, Measures, Segmentation
 from napari_cmr.measure import wall
 from napari_cmr.measure.aha import TITLES
@@ -20,7 +22,7 @@ STROKE_VOLUMES_DIFFER = 0.2
 """Share of their mean by which LV and RV stroke volume may differ; a choice of this project."""
 
 PHASE_STANDS_OUT = 0.15
-"""Share of the stroke volume by which ED or ES may differ from the phases beside it; so is this."""
+"""Share of the stroke volume by which a phase may differ from those beside it; so is this."""
 
 _VOLUME = "summed slices, each with the slab it stands for (Schulz-Menger 2020)"
 _MASS = f"wall volume at ED x {MYOCARDIAL_DENSITY_G_PER_ML} g/mL (Schulz-Menger 2020)"
@@ -245,19 +247,21 @@ def _stroke_volumes(measures: Measures) -> Iterator[Finding]:
 
 def _phases_that_stand_out(measures: Measures) -> Iterator[Finding]:
     """A volume that jumps for one phase is a slice that is labelled in that phase only."""
-    volumes = measures.lv_volumes_ml
-    if volumes is None or measures.sv_ml is None or len(volumes) < FEWEST_PHASES:
+    if measures.lv_volumes_ml is None or measures.sv_ml is None:
         return
-    n = len(volumes)
-    for name, phase in (("ED", measures.ed_phase), ("ES", measures.es_phase)):
-        here, beside = volumes[phase], (volumes[phase - 1] + volumes[(phase + 1) % n]) / 2
-        if abs(here - beside) > PHASE_STANDS_OUT * abs(measures.sv_ml):
-            yield Finding(
-                "phase-stands-out",
-                f"LV volume is {here:.0f} mL at {name} (phase {phase}) and {beside:.0f} mL in the "
-                "phases beside it.",
-                "Look at the basal slices of that phase, or set the phase by hand.",
-            )
+    volumes = np.array(measures.lv_volumes_ml)
+    if len(volumes) < FEWEST_PHASES or not np.isfinite(volumes).all():
+        return
+    beside = (np.roll(volumes, 1) + np.roll(volumes, -1)) / 2
+    phase = int(np.abs(volumes - beside).argmax())
+    if abs(volumes[phase] - beside[phase]) > PHASE_STANDS_OUT * abs(measures.sv_ml):
+        roles = {measures.ed_phase: " (ED)", measures.es_phase: " (ES)"}
+        yield Finding(
+            "phase-stands-out",
+            f"LV volume is {volumes[phase]:.0f} mL in phase {phase}{roles.get(phase, '')} and "
+            f"{beside[phase]:.0f} mL in the phases beside it.",
+            "Look at its basal slices; ED, ES and the rates may rest on it.",
+        )
 
 
 def _completed(person: Person, segmentation: Segmentation, measures: Measures) -> Person:

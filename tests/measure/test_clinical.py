@@ -107,7 +107,7 @@ def test_a_phase_whose_volume_jumps_is_a_finding():
     (finding,) = [
         f for f in numbers(smooth.with_labels(labels)).findings if f.code == "phase-stands-out"
     ]
-    assert "at ED (phase 0)" in finding.message
+    assert "in phase 0 (ED)" in finding.message
 
 
 def test_the_result_is_plain_json(by_hand):
