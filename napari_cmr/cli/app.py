@@ -23,6 +23,8 @@ from napari_cmr.cli import (
 )
 from napari_cmr.core import CancelledError, InputError
 
+CANCELLED = 130  # what shells give a program that Ctrl-C ended
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -62,9 +64,10 @@ def main() -> None:
     except InputError as error:
         typer.echo(f"napari-cmr: {error}", err=True)
         sys.exit(2)
-    except (CancelledError, KeyboardInterrupt):
-        typer.echo("napari-cmr: cancelled; nothing was written.", err=True)
-        sys.exit(130)
+    except CancelledError:
+        sys.exit(_cancelled())
+    except SystemExit as leaving:  # Typer makes this of Ctrl-C, without a word
+        sys.exit(_cancelled() if leaving.code == CANCELLED else leaving.code)
     except Exception as error:  # noqa: BLE001  the last resort turns a bug into a report
         report = _report(error)
         typer.echo(
@@ -73,6 +76,11 @@ def main() -> None:
             err=True,
         )
         sys.exit(1)
+
+
+def _cancelled() -> int:
+    typer.echo("napari-cmr: cancelled; no half-written file is left.", err=True)
+    return CANCELLED
 
 
 def _report(error: Exception) -> Path:

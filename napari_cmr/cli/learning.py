@@ -98,6 +98,7 @@ def predict(
 ) -> None:
     """Segment every image of a manifest; truth columns are not read."""
     check_task(task)
+    _check_manifest(manifest)
     from napari_cmr.learn import predict_manifest
 
     with progress("Predicting") as advance:
@@ -116,6 +117,7 @@ def evaluate(
 ) -> None:
     """Measure a model on the labelled rows of a manifest."""
     check_task(task)
+    _check_manifest(manifest, need_labels=True)
     if task == echo.TASK:
         result = echo.evaluate(manifest, model=model, split=split)
     else:
@@ -133,3 +135,10 @@ def evaluate(
             )
     if json is not None:
         write_json(json, result)
+
+
+def _check_manifest(manifest: Path, *, need_labels: bool = False) -> None:
+    """Tell its faults before torch is imported, which takes seconds."""
+    from napari_cmr.io.manifest import read_manifest
+
+    read_manifest(manifest, need_labels=need_labels)

@@ -1,8 +1,12 @@
 """What the terminal says of a study that was segmented."""
 
+import sys
+
 import numpy as np
+import pytest
 
 from napari_cmr import phantom
+from napari_cmr.cli import main
 from napari_cmr.cli.summary import print_measures
 from napari_cmr.core import Segmentation
 from napari_cmr.io import write_dicom
@@ -22,3 +26,15 @@ def test_files_that_were_left_out_are_counted_beside_the_numbers(tmp_path, capsy
     said = capsys.readouterr().out
     assert "1 empty file" in said
     assert "1 not an image" in said
+
+
+def test_control_c_is_said_and_told_by_the_exit_code(tmp_path, capsys, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_cmr.io.scan", interrupted)
+    monkeypatch.setattr(sys, "argv", ["napari-cmr", "scan", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert "cancelled" in capsys.readouterr().err
