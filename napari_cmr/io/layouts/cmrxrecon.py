@@ -66,7 +66,7 @@ def reconstructed(path: Path) -> npt.NDArray[np.float32]:
         h5py: Any = import_module("h5py")
     except ImportError:
         raise InputError(
-            "Reading CMRxRecon's .mat files needs the package h5py; pip install h5py."
+            "Reading CMRxRecon's .mat files needs h5py; pip install 'napari-cmr[cmrxrecon]'."
         ) from None
     try:
         with h5py.File(path, "r") as file:

@@ -107,5 +107,5 @@ def test_without_h5py_the_sentence_says_how_to_get_it(tmp_path, monkeypatch):
     case = tmp_path / "set" / "FullSample" / "P001"
     case.mkdir(parents=True)
     (case / "cine_sax.mat").write_bytes(b"x")
-    with pytest.raises(InputError, match="pip install h5py"):
+    with pytest.raises(InputError, match="needs h5py; pip install"):
         make_manifest(tmp_path / "set", tmp_path / "m.csv")
