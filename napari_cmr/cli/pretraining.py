@@ -19,10 +19,15 @@ def pretrain(
     encoder: Annotated[
         str, typer.Option(help="vit_small_patch8, unet, resnet50 or deeplabv3_resnet50.")
     ],
-    manifest: Annotated[
-        list[Path], typer.Option("--manifest", help="One CSV a data set; may be given again.")
-    ],
     out: OutFolder,
+    manifest: Annotated[
+        list[Path] | None,
+        typer.Option("--manifest", help="One CSV a data set; may be given again."),
+    ] = None,
+    pack: Annotated[
+        Path | None,
+        typer.Option(help="A folder pack-HASH of packed images, in place of manifests."),
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of the run.")] = None,
     batch: Annotated[int | None, typer.Option(help="Images a step, over all processes.")] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same run, on one CPU.")] = 0,
@@ -38,6 +43,13 @@ def pretrain(
     packs: Annotated[
         Path | None, typer.Option(help="Folder of packed images that runs share; else in OUT.")
     ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option("--for", min=0, help="Seconds to train; then it stops, to be gone on with."),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="A pretrained version to begin with: its name or folder.")
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(help="JSON with further settings under run, method, encoder and grid."),
@@ -52,6 +64,8 @@ def pretrain(
 
     Under torchrun or srun the same command uses all their processes.
     """
+    if (manifest is None) == (pack is None):
+        raise InputError("Give --manifest, or a folder of packed images with --pack.")
     settings = _settings(config)
     given = {"steps": steps, "batch": batch, "frame_pairs": frame_pairs or None}
     settings["run"] |= {"seed": seed} | {k: v for k, v in given.items() if v is not None}
@@ -60,7 +74,7 @@ def pretrain(
     from napari_cmr.learn.pretraining.settings import grid_of, run_of
 
     card = learn(
-        manifest,
+        manifest or [],
         out,
         method,
         encoder,
@@ -71,13 +85,17 @@ def pretrain(
         probe=probe,
         heart_crop=heart_crop,
         packs=packs,
+        pack=pack,
+        seconds=seconds,
+        start=start,
         name=name,
         version=version,
         say=typer.echo,
     )
     if json_file is not None:
         write_json(json_file, card.model_dump(mode="json"))
-    typer.echo(f"wrote {out}: {card.name} {card.version}, {card.hours:.2f} hours")
+    state = "" if card.finished else ", unfinished"
+    typer.echo(f"wrote {out}: {card.name} {card.version}, {card.hours:.2f} hours{state}")
 
 
 def _settings(path: Path | None) -> dict[str, dict[str, Any]]:

@@ -18,6 +18,7 @@ RECORD = np.dtype(
     [("subject", "i4"), ("site", "i4"), ("position", "f4"), ("label", "i2"), ("held", "?")]
 )
 UNKNOWN_LABEL = -1
+_UNKNOWN = {"heart_finder": "", "manifest_sha256": ""}  # the first packs did not say them
 
 
 def shard_name(number: int) -> str:
@@ -30,12 +31,14 @@ class Pack:
 
     ``records`` has one entry an image: ``subject`` and ``site`` (one slice of one subject, in
     all its phases) as numbers, ``position`` from base (0) to apex (1) or NaN, ``label`` of the
-    probe or -1, and ``held`` for images that are never trained on.
+    probe or -1, and ``held`` for images that are never trained on. ``meta`` says how it was made;
+    ``made_with`` is what the caller knows of that.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, made_with: dict[str, Any] | None = None) -> None:
         self.folder = folder
-        self.meta: dict[str, Any] = json.loads((folder / META).read_text(encoding="utf-8"))
+        written = json.loads((folder / META).read_text(encoding="utf-8"))
+        self.meta: dict[str, Any] = _UNKNOWN | written | (made_with or {})
         self.records: npt.NDArray[Any] = np.load(folder / INDEX)
         self.size = int(self.meta["size"])
         self._per_shard = int(self.meta["shard_images"])

@@ -70,8 +70,14 @@ def pack_manifests(
     """
     key = _key(manifests, grid, probe, finder_name)
     target = folder / f"pack-{key}"
+    made_with = {
+        "grid": grid.model_dump(),
+        "probe": probe,
+        "heart_finder": finder_name,
+        "manifest_sha256": _hash(manifests),
+    }
     if (target / META).is_file():
-        return Pack(target)
+        return Pack(target, made_with)
     rows = _read_all(manifests)
     _refuse_overlap([row for _, row in rows])
     say(f"packing {len(rows)} images")
@@ -83,7 +89,7 @@ def pack_manifests(
         for crops, records in source:
             writer.add(crops, records)
         names = [path.resolve().parent.name for path in manifests]
-        writer.finish(source.summary(names) | {"grid": grid.model_dump(), "probe": probe})
+        writer.finish(source.summary(names) | made_with)
         if not target.exists():  # another run may have packed the same meanwhile
             part.rename(target)
     except OSError as error:
@@ -93,7 +99,20 @@ def pack_manifests(
         shutil.rmtree(part, ignore_errors=True)
     if source.unreadable:
         say(f"skipped {len(source.unreadable)} unreadable image(s)")
-    return Pack(target)
+    return Pack(target, made_with)
+
+
+def open_pack(folder: Path) -> Pack:
+    """Open a pack wherever it lies now.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if not (folder / META).is_file():
+        raise InputError(f"There are no packed images in {folder}: name a folder pack-HASH.")
+    return Pack(folder)
 
 
 @dataclass(eq=False)
@@ -302,3 +321,10 @@ def _key(manifests: Sequence[Path], grid: InputGrid, probe: str, finder_name: st
             raise InputError(f"There is no manifest {path}.")
         digest.update(str(path.resolve()).encode() + path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _hash(manifests: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in manifests:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

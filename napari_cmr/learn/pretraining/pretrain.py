@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 from collections.abc import Callable, Sequence
@@ -11,14 +10,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from napari_cmr.core import InputError, Stack
 from napari_cmr.learn.evaluate import interval
-from napari_cmr.learn.pretraining.engine import Finished, RunConfig, launch, train
-from napari_cmr.learn.pretraining.packing import FindHeart, pack_manifests
+from napari_cmr.learn.pretraining.engine import Finished, launch, train
+from napari_cmr.learn.pretraining.packing import FindHeart, open_pack, pack_manifests
 from napari_cmr.learn.pretraining.registry import make_method, method_config
+from napari_cmr.learn.pretraining.run import RunConfig
 from napari_cmr.nets import Card, Heart, InputGrid, Metric, Network, TrainingData
-from napari_cmr.nets.encoders import as_encoder, make_encoder
+from napari_cmr.nets.encoders import as_encoder, load_encoder, make_encoder
 from napari_cmr.nets.locate import find_heart
 from napari_cmr.nets.shelf import load_model, save_model
 
@@ -40,6 +41,9 @@ def pretrain(
     heart_crop: bool = False,
     finder: FindHeart | None = None,
     packs: Path | None = None,
+    pack: Path | None = None,
+    seconds: float | None = None,
+    start: str | Path | None = None,
     name: str | None = None,
     version: str = "1.0.0",
     terms: str = TERMS,
@@ -59,6 +63,15 @@ def pretrain(
     heart_crop
         Whether crops lie round the heart that ``finder`` finds, the shelf's localiser if None;
         the picture's middle where nothing is found.
+    pack
+        A folder of packed images made by an earlier call, in place of manifests; the grid, the
+        probe and the crops are then as it was made.
+    seconds
+        How long this call may train; an unfinished encoder is then written, and the same call
+        goes on.
+
+    start
+        A pretrained version, by shelf name or folder, whose encoder the run begins with.
 
     Returns
     -------
@@ -74,41 +87,44 @@ def pretrain(
     chosen = method_config(method, **(options or {}))
     torch.manual_seed(run.seed)
     network = make_encoder(encoder, **(encoder_options or {}))
+    parent = None if start is None else _begin_with(start, encoder, network)
     module = make_method(method, network, chosen)
     if run.frame_pairs and not module.pairs:
         raise InputError(f"{method} looks at one picture at a time; leave out the frame pairs.")
     fabric = launch(run.precision)
-    find, found_by = _heart_finder(finder) if heart_crop else (None, "")
-    with fabric.rank_zero_first():
-        pack = pack_manifests(
-            manifests,
-            packs or out,
-            grid,
-            probe=probe,
-            find_heart=find,
-            finder_name=found_by,
-            say=say if fabric.is_global_zero else _silent,
-        )
+    say_once = say if fabric.is_global_zero else _silent
+    if pack is not None:
+        packed = open_pack(pack)
+    else:
+        find, found_by = _heart_finder(finder) if heart_crop else (None, "")
+        with fabric.rank_zero_first():
+            packed = pack_manifests(
+                manifests, packs or out, grid,
+                probe=probe, find_heart=find, finder_name=found_by, say=say_once,
+            )  # fmt: skip
+    meta = packed.meta
     built = json.loads(json.dumps(encoder_options or {}))  # as a card or checkpoint gives it back
     identity = {
         "method": method,
         "encoder": encoder,
         "encoder options": built,
         "method options": chosen.model_dump(mode="json"),
-        "packed images": pack.folder.name,
+        "packed images": packed.folder.name,
     }
-    finished = train(fabric, module, identity, pack, run, chosen, out, say=say)
+    if parent is not None:
+        identity["start"] = parent
+    finished = train(fabric, module, identity, packed, run, chosen, out, seconds=seconds, say=say)
     recipe = {
         "method": method,
         "method_options": identity["method options"],
         "encoder_options": built,
         "run": run.model_dump(mode="json"),
         "processes": fabric.world_size,
-        "heart_crop": heart_crop,
-        "heart_finder": found_by,
-        "hearts_found": pack.meta["hearts_found"],
-        "stacks": pack.meta["stacks"],
-        "probe": probe,
+        "heart_crop": meta["hearts_found"] is not None,
+        "heart_finder": meta["heart_finder"],
+        "hearts_found": meta["hearts_found"],
+        "stacks": meta["stacks"],
+        "probe": meta["probe"],
     }
     card = _card(
         name or f"{method}-{encoder}".replace("_", "-"),
@@ -117,16 +133,17 @@ def pretrain(
             encoder=encoder,
             channels=(as_encoder(network).width,),
             structures=(),
-            grid=InputGrid(spacing_mm=grid.spacing_mm, size=module.view_size),
+            grid=InputGrid(spacing_mm=meta["grid"]["spacing_mm"], size=module.view_size),
         ),
-        TrainingData(sets=pack.meta["sets"], manifest_sha256=_hash(manifests), terms=terms),
+        TrainingData(sets=meta["sets"], manifest_sha256=meta["manifest_sha256"], terms=terms),
         recipe,
         finished,
+        parent,
     )
     if fabric.is_global_zero:
         card = save_model(out, card, module.shipped())
     fabric.barrier()
-    pack.close()
+    packed.close()
     return card
 
 
@@ -137,6 +154,7 @@ def _card(
     data: TrainingData,
     recipe: dict[str, Any],
     finished: Finished,
+    parent: str | None,
 ) -> Card:
     return Card(
         name=name,
@@ -144,19 +162,39 @@ def _card(
         task="pretrain",
         networks={"encoder": network},
         tier="full",
+        parent=parent,
         label_map="none",
         training_data=data,
         recipe=recipe,
         seed=recipe["run"]["seed"],
         hours=finished.seconds / 3600,
         hardware=_hardware(recipe["processes"]),
-        finished=True,
+        finished=finished.steps == recipe["run"]["steps"],
         metrics=_metrics(finished),
         sha256="",
         licence="BSD-3-Clause for the weights; the training images have terms of their own",
         intended_use="A start for fine-tuning on cardiac images; it gives no result by itself.",
         bad_at=("anything before it is fine-tuned", "images unlike those it was trained on"),
     )
+
+
+def _begin_with(start: str | Path, encoder: str, network: nn.Module) -> str:
+    """Give the network a pretrained encoder's weights; say whose, as name, version and hash."""
+    card, pretrained, _ = load_encoder(start)
+    made = card.networks["encoder"].encoder
+    if made != encoder:
+        raise InputError(
+            f"{card.name} is a pretrained {made}, not {encoder}: choose --encoder {made} or "
+            "another start."
+        )
+    try:
+        network.load_state_dict(pretrained.state_dict())
+    except RuntimeError as error:
+        raise InputError(
+            f"{card.name} is a {made} of other sizes: give the encoder options of its card, "
+            f"{json.dumps(card.recipe.get('encoder_options', {}))}."
+        ) from error
+    return f"{card.name} {card.version} {card.sha256[:12]}"
 
 
 def _heart_finder(given: FindHeart | None) -> tuple[FindHeart, str]:
@@ -183,13 +221,6 @@ def _metrics(finished: Finished) -> dict[str, dict[str, Metric]]:
             "knn_chance": Metric(value=chance, low=None, high=None, n=len(finished.probe.accuracy)),
         }
     }
-
-
-def _hash(manifests: Sequence[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in manifests:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def _hardware(processes: int) -> str:

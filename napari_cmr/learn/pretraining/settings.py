@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from napari_cmr.core import InputError
-from napari_cmr.learn.pretraining.engine import RunConfig
 from napari_cmr.learn.pretraining.pretrain import GRID
 from napari_cmr.learn.pretraining.registry import first_complaint
+from napari_cmr.learn.pretraining.run import RunConfig
 from napari_cmr.nets import InputGrid
 
 
