@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Annotated
 
@@ -95,6 +96,7 @@ def predict(
     out: OutFolder,
     task: TaskName = "cine_sax_seg",
     model: ModelName = None,
+    json: JsonFile = None,
 ) -> None:
     """Segment every image of a manifest; truth columns are not read."""
     check_task(task)
@@ -104,6 +106,10 @@ def predict(
     with progress("Predicting") as advance:
         table = predict_manifest(manifest, out, task=task, model=model, progress=advance)
     typer.echo(f"wrote {table}")
+    if json is not None:
+        with table.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        write_json(json, {"task": task, "table": str(table), "rows": rows})
 
 
 def evaluate(

@@ -10,13 +10,17 @@ app = typer.Typer(no_args_is_help=True, help="The shipped models and their cards
 
 
 @app.command("list")
-def list_() -> None:
+def list_(json: JsonFile = None) -> None:
     """Name every model, the best of a task first."""
     from napari_cmr import nets
 
-    for card in nets.list_models():
+    cards = nets.list_models()
+    for card in cards:
         state = "" if card.finished else " (unfinished)"
         typer.echo(f"{card.name} {card.version}: {card.task}{state}")
+    if json is not None:
+        kept = {"name", "version", "task", "finished"}
+        write_json(json, [card.model_dump(mode="json", include=kept) for card in cards])
 
 
 @app.command()
@@ -34,7 +38,11 @@ def show(name: str, json: JsonFile = None) -> None:
 def verify() -> None:
     """Check the weights of every model against the hash on its card."""
     from napari_cmr import nets
+    from napari_cmr.nets.encoders import load_encoder
 
     for card in nets.list_models():
-        nets.load_model(card.name, task=card.task)
+        if card.task == "pretrain":
+            load_encoder(card.name)
+        else:
+            nets.load_model(card.name, task=card.task)
         typer.echo(f"{card.name} {card.version}: the weights are those of the card")

@@ -8,11 +8,17 @@ import typer
 
 from napari_cmr import report
 from napari_cmr.cli.summary import print_measures
-from napari_cmr.cli.work import read_and_segment
+from napari_cmr.cli.work import read_and_segment, write_measures
 
 
 def write_demo(
-    study: Path, out: Path, *, model: str | None, stack: str | None, spacing: str
+    study: Path,
+    out: Path,
+    *,
+    model: str | None,
+    stack: str | None,
+    spacing: str,
+    json: Path | None = None,
 ) -> None:
     """Write contours at ED and ES, the volume curve, the numbers and the labels."""
     session = read_and_segment(study, out=out, model=model, stack=stack, spacing=spacing)
@@ -25,3 +31,5 @@ def write_demo(
     report.volume_curve(segmentation, measures, files[-1])
     print_measures(session)
     typer.echo("wrote " + ", ".join(str(file) for file in files))
+    if json is not None:
+        write_measures(session, json)

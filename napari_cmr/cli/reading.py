@@ -47,15 +47,18 @@ def segment(
     model: ModelName = None,
     stack: StackId = None,
     spacing: SpacingText = "",
+    json: JsonFile = None,
 ) -> None:
     """Segment and measure a short-axis cine."""
     from napari_cmr.cli.summary import print_measures
-    from napari_cmr.cli.work import read_and_segment
+    from napari_cmr.cli.work import read_and_segment, write_measures
 
     session = read_and_segment(path, out=out, model=model, stack=stack, spacing=spacing)
     files = session.export(out)
     print_measures(session)
     typer.echo("wrote " + ", ".join(str(file) for file in files))
+    if json is not None:
+        write_measures(session, json)
 
 
 def measure(

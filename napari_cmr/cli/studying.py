@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_cmr.cli.display import has_display
-from napari_cmr.cli.options import ModelName, SpacingText, StackId, StudyPath
+from napari_cmr.cli.options import JsonFile, ModelName, SpacingText, StackId, StudyPath
 from napari_cmr.cli.progress import progress
 from napari_cmr.core import InputError
 
@@ -29,6 +29,7 @@ def demo(
     model: ModelName = None,
     stack: StackId = None,
     spacing: SpacingText = "",
+    json: JsonFile = None,
 ) -> None:
     """Run the main job: a study from folder to ejection fraction."""
     from napari_cmr import io
@@ -37,10 +38,12 @@ def demo(
     if headless or not has_display():
         from napari_cmr.cli.pictures import write_demo
 
-        write_demo(study, out, model=model, stack=stack, spacing=spacing)
+        write_demo(study, out, model=model, stack=stack, spacing=spacing, json=json)
         return
-    if stack or spacing:
-        raise InputError("--stack and --spacing go with --headless; in the window choose there.")
+    if stack or spacing or json:
+        raise InputError(
+            "--stack, --spacing and --json go with --headless; in the window choose and save there."
+        )
     from napari_cmr.cli.summary import print_measures
     from napari_cmr.review import sax_predictor
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from napari_cmr import io
+from napari_cmr import io, measure
 from napari_cmr.cli.progress import progress
 from napari_cmr.core import InputError, placing
 from napari_cmr.review import ReviewSession, sax_predictor
@@ -42,6 +42,13 @@ def read_and_segment(
     with progress("Segmenting") as advance:
         session.predict(sax_predictor(model), progress=advance)
     return session
+
+
+def write_measures(session: ReviewSession, path: Path) -> None:
+    """Write a session's measures as JSON, as ``measures.json`` has them."""
+    if session.measures is None:
+        raise RuntimeError("measures were asked for before a stack was segmented")
+    measure.write_json(path, session.measures)
 
 
 def _ask_for_spacing(stack_id: str) -> str:

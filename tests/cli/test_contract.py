@@ -78,13 +78,14 @@ def test_segment_writes_labels_on_the_source_grid_and_the_measures(run, tmp_path
     write_nifti_studies([heart], tmp_path / "data")
     with (tmp_path / "data" / "manifest.csv").open() as file:
         image = next(csv.DictReader(file))["image"]
-    run("segment", f"data/{image}", "--out", "out")
+    run("segment", f"data/{image}", "--out", "out", "--json", "result.json")
     source = nib.load(tmp_path / "data" / image)
     labels = nib.load(tmp_path / "out" / "labels.nii.gz")
     assert labels.shape == source.shape
     np.testing.assert_allclose(labels.affine, source.affine, atol=1e-4)
     assert set(np.unique(np.asarray(labels.dataobj))) <= {0, 1, 2, 3}
     told = json.loads((tmp_path / "out" / "measures.json").read_text())
+    assert json.loads((tmp_path / "result.json").read_text()) == told
     run("measure", "out/labels.nii.gz", "--json", "again.json")
     again = json.loads((tmp_path / "again.json").read_text())
     for name in ("edv_ml", "esv_ml", "ef_percent", "mass_g"):
@@ -106,9 +107,10 @@ def test_predict_gives_a_row_a_row_and_evaluate_the_means(run, tmp_path):
     manifest = tmp_path / "data" / "manifest.csv"
     with manifest.open() as file:
         rows = list(csv.DictReader(file))
-    run("predict", "--manifest", manifest, "--out", "out")
+    run("predict", "--manifest", manifest, "--out", "out", "--json", "p.json")
     with (tmp_path / "out" / "predictions.csv").open() as file:
         told = list(csv.DictReader(file))
+    assert json.loads((tmp_path / "p.json").read_text())["rows"] == told
     assert [r["image"] for r in told] == [r["image"] for r in rows]
     assert list(told[0]) == ["subject", "image", "frame", "slice", "output"]
     for record, row in zip(told, rows, strict=True):
@@ -158,7 +160,8 @@ def test_a_picture_gives_a_picture_of_labels(run, tmp_path):
 
 def test_models_are_listed_shown_and_verified(run, tmp_path):
     assert "cine_sax_seg" in run("models", "list").stdout
-    name = run("models", "list").stdout.split()[0]
+    name = run("models", "list", "--json", "list.json").stdout.split()[0]
+    assert json.loads((tmp_path / "list.json").read_text())[0]["name"] == name
     run("models", "show", name, "--json", "card.json")
     card = json.loads((tmp_path / "card.json").read_text())
     assert card["metrics"]
