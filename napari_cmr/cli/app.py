@@ -12,10 +12,12 @@ import typer
 
 from napari_cmr import __version__
 from napari_cmr.cli import (
+    batching,
     exporting,
     learning,
     manifests,
     models,
+    pacs,
     pretraining,
     reading,
     reporting,
@@ -41,11 +43,13 @@ app.command()(exporting.export)
 app.command()(reporting.report)
 app.command()(reading.phantom)
 app.command()(manifests.manifest)
+app.command()(batching.batch)
 app.command()(learning.finetune)
 app.command()(pretraining.pretrain)
 app.command()(learning.predict)
 app.command()(learning.evaluate)
 app.add_typer(models.app, name="models")
+app.add_typer(pacs.app, name="pacs")
 
 
 @app.callback(invoke_without_command=True)
