@@ -15,6 +15,7 @@ from napari_cmr.core import (
     SpacingUnknownError,
     Structure,
 )
+from napari_cmr.measure.jumps import jump_notes
 from napari_cmr.measure.volumes import WALL, millilitres_per_unit, relative_volumes
 
 MYOCARDIAL_DENSITY_G_PER_ML = 1.05
@@ -53,7 +54,7 @@ def function(
     curves = _Curves.of(segmentation)
     phases = _choose_phases(curves, ed, es)
     rate = _heart_rate(segmentation, heart_rate_bpm)
-    notes = list(phases.notes)
+    notes = [*phases.notes, *jump_notes(curves.lv, phases.ed, phases.es)]
     if curves.scale is None:
         notes.append("The spacing is unknown: volumes, mass and cardiac output are left out.")
     lv = _Ventricle.of(curves.lv, curves.scale, phases)

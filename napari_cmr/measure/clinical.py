@@ -6,23 +6,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from napari_cmr.core import Finding, Measures, Segmentation
 from napari_cmr.measure import wall
 from napari_cmr.measure.aha import TITLES
 from napari_cmr.measure.cardiac_function import MYOCARDIAL_DENSITY_G_PER_ML
 from napari_cmr.measure.number import Number
 from napari_cmr.measure.person import BsaFormula, Person
-from napari_cmr.measure.rates import FEWEST_PHASES, Rates, lv_rates
+from napari_cmr.measure.rates import Rates, lv_rates
 from napari_cmr.measure.reference import SHIPPED, ReferenceRow, reference_range
 from napari_cmr.measure.wall import WallMotion, wall_motion
 
 STROKE_VOLUMES_DIFFER = 0.2
 """Share of their mean by which LV and RV stroke volume may differ; a choice of this project."""
-
-PHASE_STANDS_OUT = 0.15
-"""Share of the stroke volume by which a phase may differ from those beside it; so is this."""
 
 _VOLUME = "summed slices, each with the slab it stands for (Schulz-Menger 2020)"
 _MASS = f"wall volume at ED x {MYOCARDIAL_DENSITY_G_PER_ML} g/mL (Schulz-Menger 2020)"
@@ -124,7 +119,6 @@ def clinical_numbers(
     findings = [
         *([] if motion is None else motion.findings),
         *([no_rates] if no_rates else []),
-        *_phases_that_stand_out(measures),
         *_stroke_volumes(measures),
     ]
     return Clinical(tuple(numbers), motion, person, bsa, bsa_formula, tuple(findings))
@@ -242,25 +236,6 @@ def _stroke_volumes(measures: Measures) -> Iterator[Finding]:
             "stroke-volumes-differ",
             f"LV stroke volume is {lv:.0f} mL and RV {rv:.0f} mL, {100 * share:.0f} % apart.",
             "Without regurgitation or shunt they agree: check the contours at the base.",
-        )
-
-
-def _phases_that_stand_out(measures: Measures) -> Iterator[Finding]:
-    """A volume that jumps for one phase is a slice that is labelled in that phase only."""
-    if measures.lv_volumes_ml is None or measures.sv_ml is None:
-        return
-    volumes = np.array(measures.lv_volumes_ml)
-    if len(volumes) < FEWEST_PHASES or not np.isfinite(volumes).all():
-        return
-    beside = (np.roll(volumes, 1) + np.roll(volumes, -1)) / 2
-    phase = int(np.abs(volumes - beside).argmax())
-    if abs(volumes[phase] - beside[phase]) > PHASE_STANDS_OUT * abs(measures.sv_ml):
-        roles = {measures.ed_phase: " (ED)", measures.es_phase: " (ES)"}
-        yield Finding(
-            "phase-stands-out",
-            f"LV volume is {volumes[phase]:.0f} mL in phase {phase}{roles.get(phase, '')} and "
-            f"{beside[phase]:.0f} mL in the phases beside it.",
-            "Look at its basal slices; ED, ES and the rates may rest on it.",
         )
 
 

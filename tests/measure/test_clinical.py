@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from napari_cmr import measure, phantom
+from napari_cmr import measure
 from napari_cmr.core import InputError
 from napari_cmr.core.measures import PAPILLARY_IN_CAVITY
 from napari_cmr.measure import BsaFormula, Person, Sex
@@ -94,20 +94,6 @@ def test_stroke_volumes_that_disagree_are_a_finding(by_hand):
     # LV 12 mL and RV 6 mL: 6 / 9 of their mean, 67 %, apart
     (finding,) = [f for f in numbers(by_hand).findings if f.code == "stroke-volumes-differ"]
     assert "67 % apart" in finding.message
-
-
-def test_a_phase_whose_volume_jumps_is_a_finding():
-    study = phantom.make(
-        phantom.PhantomConfig(n_phases=15, n_slices=6, slice_step_mm=14, rows=80, columns=80)
-    )
-    smooth = study.segmentation
-    assert "phase-stands-out" not in {f.code for f in numbers(smooth).findings}
-    labels = smooth.labels.copy()
-    labels[0, 0, 10:60, 10:60] = 1  # a basal slice that is labelled at ED only
-    (finding,) = [
-        f for f in numbers(smooth.with_labels(labels)).findings if f.code == "phase-stands-out"
-    ]
-    assert "in phase 0 (ED)" in finding.message
 
 
 def test_the_result_is_plain_json(by_hand):
