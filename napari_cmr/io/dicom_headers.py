@@ -10,6 +10,7 @@ from typing import Any
 
 import pydicom
 
+from napari_cmr.io.declared_size import inflated, is_plausible
 from napari_cmr.io.dicom_codecs import DEFLATED, NATIVE, can_be_decoded
 from napari_cmr.io.dicom_enhanced import enhanced_records
 from napari_cmr.io.dicom_values import Values, clock_seconds, positive, stamp_seconds
@@ -18,7 +19,43 @@ from napari_cmr.io.header import Header, PixelPlace
 from napari_cmr.io.naming import component_of, kind_of, shows_another_part, view_hint
 from napari_cmr.io.pixel_extent import BIG_ENDIAN, Head, SkipError, pixel_extent
 
+_META_BYTES = 1024
 _MISSING_AT_MOST = 0.02  # of a whole file's pixels; the rest is worth reading
+_MODALITIES = frozenset(
+    {  # those of PS3.3 C.7.3.1.1.1 that lie beside cardiac MR; any other text is not repeated
+        "AU",
+        "CR",
+        "CT",
+        "DOC",
+        "DX",
+        "ECG",
+        "ES",
+        "IVOCT",
+        "IVUS",
+        "KO",
+        "MG",
+        "NM",
+        "OT",
+        "PR",
+        "PT",
+        "PX",
+        "REG",
+        "RF",
+        "RTDOSE",
+        "RTIMAGE",
+        "RTPLAN",
+        "RTSTRUCT",
+        "RWV",
+        "SC",
+        "SEG",
+        "SM",
+        "SR",
+        "TG",
+        "US",
+        "XA",
+        "XC",
+    }
+)
 _MR_CLASSES = {"1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1"}
 _UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
 _PIXEL_KEYWORDS = {0x0010: "PixelData", 0x0008: "FloatPixelData", 0x0009: "DoubleFloatPixelData"}
@@ -57,6 +94,7 @@ def read_headers(head: Head) -> list[Header]:
 def _parse(head: Head) -> tuple[Any, bytes, int]:
     """Dataset without pixels, the bytes read, and where in them the pixel element begins."""
     data = head.data
+    _refuse_bomb(data)
     while True:
         dataset, at = _parse_bytes(data, whole=len(data) >= head.size)
         if dataset is not None:
@@ -66,6 +104,19 @@ def _parse(head: Head) -> tuple[Any, bytes, int]:
         if len(data) >= head.size:
             raise SkipError("truncated" if _promises_image(dataset) else "not an image")
         data = head.path.read_bytes()
+        _refuse_bomb(data)
+
+
+def _refuse_bomb(data: bytes) -> None:
+    """Refuse a deflated file that unpacks to far more than images do."""
+    group_length = data[132:140] == b"\x02\x00\x00\x00UL\x04\x00"
+    if not group_length or DEFLATED.encode() not in data[:_META_BYTES]:
+        return
+    begin = 144 + int.from_bytes(data[140:144], "little")
+    try:
+        inflated(data[begin:], raw=True)
+    except ValueError as error:
+        raise SkipError("damaged") from error
 
 
 def _parse_bytes(data: bytes, *, whole: bool) -> tuple[Any, int]:
@@ -95,7 +146,8 @@ def _records(head: Head, dataset: Any, data: bytes, at: int) -> list[Header]:
     syntax = syntax_of(dataset)
     values = Values(dataset, big_endian=syntax == BIG_ENDIAN)
     if (modality := values.text("Modality")) not in ("MR", ""):
-        raise SkipError(f"not magnetic resonance ({modality[:16]})")
+        known = f" ({modality})" if modality in _MODALITIES else ""  # else it may be any text
+        raise SkipError(f"not magnetic resonance{known}")
     if values.short("SamplesPerPixel") > 1:
         raise SkipError("colour picture")
     places = _places(head, values, data, at, syntax)
@@ -202,6 +254,8 @@ def _places(head: Head, values: Values, data: bytes, at: int, syntax: str) -> li
         offset, length = pixel_extent(head, data, at, syntax)
         if syntax in NATIVE and length < expected * (1 - _MISSING_AT_MOST):
             raise SkipError("truncated")
+        if syntax not in NATIVE and not is_plausible(expected, length):
+            raise SkipError("damaged")
     if n_frames > head.size:  # each takes a byte at the least, whatever the compression
         raise SkipError("damaged")
     signed = values.short("PixelRepresentation") == 1

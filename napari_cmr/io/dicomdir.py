@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from io import BytesIO
 from pathlib import Path
 
 import pydicom
@@ -63,7 +64,8 @@ def _names(path: Path) -> list[list[str]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(path)
+            # from memory, where an element that claims gigabytes finds only what is there
+            dataset = pydicom.dcmread(BytesIO(path.read_bytes()))
             records = Values(dataset).items("DirectoryRecordSequence")
             names = [record.texts("ReferencedFileID") for record in records]
     except Exception as error:  # a broken byte may surface as anything inside the parser

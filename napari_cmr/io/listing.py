@@ -61,7 +61,9 @@ def list_files(path: Path, cancel: Cancel | None) -> Listing:
             _add(listing, unpack(archive, cancel=cancel))
         except ArchiveError as refusal:
             listing.skipped["archive that is damaged or refused"] += 1
-            listing.findings.append(Finding("archive-refused", str(refusal), "Left out."))
+            # Findings are written down, and an archive's name may be the patient's.
+            told = str(refusal).replace(archive.name, "An archive in the folder")
+            listing.findings.append(Finding("archive-refused", told, "Left out."))
     return listing
 
 

@@ -47,8 +47,16 @@ def load(
     geometry, findings = entry.geometry, entry.findings
     if spacing is not None:
         geometry, findings = _given(geometry, findings, spacing)
+    try:
+        pixels = entry.source.read(progress, cancel)
+    except MemoryError as error:
+        t, z, y, x = entry.shape
+        raise InputError(
+            f"{entry.stack_id} ({t} phases x {z} slices of {y} x {x} pixels) does not fit into "
+            "this computer's memory; open it on a larger one or take files out of its folder."
+        ) from error
     return Stack(
-        pixels=entry.source.read(progress, cancel),
+        pixels=pixels,
         geometry=geometry,
         stack_id=entry.stack_id,
         subject=entry.subject,

@@ -85,9 +85,12 @@ def read_manifest(path: Path, *, need_labels: bool = False) -> list[ManifestRow]
         raise InputError(f"The manifest {path.name} has no rows.")
     rows = [_row(record, path.parent) for record in records]
     files = [row.image for row in rows] + [row.label for row in rows if row.label and need_labels]
-    missing = sorted({str(f) for f in files if not f.exists()})
+    missing = sorted({str(f) for f in files if not _exists(f)})
     if missing:
-        raise InputError(f"The manifest names {len(missing)} missing file(s): {'; '.join(missing)}")
+        raise InputError(
+            f"The manifest names {len(missing)} missing file(s): {'; '.join(missing)}; "
+            "put them there or mend the paths."
+        )
     return rows
 
 
@@ -157,6 +160,13 @@ def load_label(row: ManifestRow, stack: Stack) -> tuple[list[int], Segmentation]
         labels = labels[[_frame(row, stack.shape[0])]]  # the other phases were not drawn
     phases = _labelled_phases(row, labels.shape[0], stack.shape[0])
     return phases, Segmentation(labels, stack.geometry, rr_ms=stack.rr_ms, layout=stack.layout)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that no file system takes
+        return False
 
 
 def _frame(row: ManifestRow, n_phases: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cmr.core import Geometry, InputError, NothingToReadError, Stack, replacing
+from napari_cmr.io.declared_size import inflated
 
 METAIMAGES = (".mhd", ".mha")
 _LARGEST_HEADER = 64 * 1024
@@ -51,7 +51,7 @@ def read_metaimage(path: Path, *, subject: str = "") -> Stack:
         raise InputError(f"{path.name} has a spacing that is not positive.")
     if _says_true(header, "BinaryDataByteOrderMSB") or _says_true(header, "ElementByteOrderMSB"):
         kind = kind.newbyteorder(">")
-    data = _inflated(data, path) if _says_true(header, "CompressedData") else data
+    data = _unpacked(data, path) if _says_true(header, "CompressedData") else data
     if len(data) != math.prod(size) * kind.itemsize:
         raise InputError(f"{path.name} has {len(data)} bytes of pixels, not what its size needs.")
     pixels = np.frombuffer(data, kind).reshape(*([1] * (3 - len(size))), *size[::-1])
@@ -126,8 +126,8 @@ def _says_true(header: dict[str, str], key: str) -> bool:
     return header.get(key, "False").lower() == "true"
 
 
-def _inflated(data: bytes, path: Path) -> bytes:
+def _unpacked(data: bytes, path: Path) -> bytes:
     try:
-        return zlib.decompress(data)
-    except zlib.error as error:
+        return inflated(data)
+    except ValueError as error:
         raise InputError(f"The pixels of {path.name} are damaged.") from error

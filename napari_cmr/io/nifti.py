@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -25,6 +26,7 @@ from napari_cmr.core import (
     label_map,
     replacing,
 )
+from napari_cmr.io.declared_size import is_plausible
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 # What a reader expects of a picture: columns run to the patient's left (else back), rows to the
@@ -260,7 +262,7 @@ def picture_geometry(
 
 def _open(path: Path) -> Any:
     """Open a grey image of two to four axes; its pixels stay on the disk."""
-    if not path.is_file():
+    if not _is_file(path):
         raise NothingToReadError(f"There is no file {path}.")
     try:
         image: Any = nib.load(path, keep_file_open=True)  # phases are read one after the other
@@ -272,7 +274,22 @@ def _open(path: Path) -> Any:
     grey = kind in "iuf" and len(shape) >= 2 and 0 not in shape
     if not grey or any(n != 1 for n in shape[4:]):
         raise InputError(f"{path.name} is not a grey image of two to four axes.")
+    declared = math.prod(int(n) for n in shape) * int(image.get_data_dtype().itemsize)
+    stored = path.stat().st_size
+    packed = path.name.lower().endswith(".gz")
+    if not (is_plausible(declared, stored) if packed else declared <= stored):
+        raise InputError(
+            f"{path.name} cannot be read as NIfTI: it is smaller than its header says; "
+            "fetch it again."
+        )
     return image
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file system takes
+        return False
 
 
 def _four_axes(shape: Sequence[int]) -> tuple[int, int, int, int]:

@@ -167,7 +167,7 @@ def _words(path: Path) -> tuple[Kind, View | None]:
         sidecar = json.loads((path.parent / f"{stem}.json").read_text(encoding="utf-8"))
         description = str(sidecar.get("SeriesDescription", ""))
         image_type = [str(v) for v in sidecar.get("ImageType", ())]
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         description, image_type = "", []
     kind = kind_of(image_type, description)
     return kind, view_hint(description) or view_hint(stem)

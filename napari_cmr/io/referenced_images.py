@@ -214,6 +214,8 @@ def _study(path: Path) -> Dataset:
     study.SpecificCharacterSet = "ISO_IR 192"
     for keyword in _STUDY:
         setattr(study, keyword, str(image.get(keyword, "") or ""))
+    if study.PatientSex not in ("M", "F", "O"):
+        study.PatientSex = ""  # what the standard does not know cannot be written
     for keyword in _STUDY_IF_PRESENT:
         if image.get(keyword):
             setattr(study, keyword, str(image.get(keyword)))

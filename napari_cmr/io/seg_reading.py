@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,9 @@ def read_seg(source: _Files, sources: SourceImages) -> Segmentation:
             planes = _pixels(path, dataset, sources)
             models |= {_model(item) for item in dataset.SegmentSequence}
             frames = [_frame(dataset, i) for i in range(len(planes))]
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
+        except InputError:
+            raise
+        except Exception as error:  # a broken byte may surface as anything inside the parser
             raise InputError(f"{path.name} is no whole segmentation: it is damaged.") from error
         names |= left_out
         for plane, (segment, images) in zip(planes, frames, strict=True):
@@ -103,10 +106,18 @@ def _segmentations(source: _Files) -> Iterator[tuple[Path, Dataset]]:
 def _read_all(paths: Iterable[Path]) -> Iterator[tuple[Path, Dataset]]:
     for path in paths:
         try:
-            dataset = pydicom.dcmread(path)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of values that break small rules
+                # from memory, where an element that claims gigabytes finds only what is there
+                dataset = pydicom.dcmread(BytesIO(path.read_bytes()))
+                is_seg = dataset.get("SOPClassUID") == SegmentationStorage
         except (OSError, pydicom.errors.InvalidDicomError):
             continue
-        if dataset.get("SOPClassUID") == SegmentationStorage:
+        except Exception as error:  # a broken byte may surface as anything inside the parser
+            raise InputError(
+                f"{path.name} is damaged; take it out of the folder or fetch it again."
+            ) from error
+        if is_seg:
             yield path, dataset
 
 

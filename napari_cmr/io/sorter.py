@@ -136,6 +136,8 @@ def _fits(group: list[Header], home: list[Header]) -> bool:
     a, b = group[0], home[0]
     if a.orientation is None or b.orientation is None or a.study != b.study:
         return False
+    if a.position is None:
+        return False
     same = (a.rows, a.columns, a.component, a.kind) == (b.rows, b.columns, b.component, b.kind)
     alike = same and a.pixel_spacing == b.pixel_spacing
     if not alike or len(_positions(group)) != 1:

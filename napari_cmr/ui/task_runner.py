@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from qtpy.QtCore import QObject, Signal
@@ -57,8 +59,8 @@ class _Job(QObject):
             return _Outcome(self._task, was_cancelled=True)
         except InputError as error:
             return _Outcome(self._task, failure=str(error))
-        except Exception as error:
-            _logger.exception("%s failed", self._task.title)
+        except Exception as error:  # noqa: BLE001  told by kind and place alone
+            _logger.error("%s failed: %s", self._task.title, where(error))  # noqa: TRY400
             return _Outcome(self._task, failure=our_fault(error))
 
     def _forget(self, _outcome: _Outcome) -> None:
@@ -142,6 +144,14 @@ def _stop(jobs: list[_Job]) -> None:
         job.stop.set()
 
 
+def where(error: Exception) -> str:
+    """Kind and places of an error for the log; its own words could identify a person."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{Path(f.filename).name}:{f.lineno} in {f.name}" for f in frames]
+    return ", ".join([type(error).__name__, *places])
+
+
 def our_fault(error: Exception) -> str:
     """A sentence for an error that is not the user's."""
-    return f"This went wrong and should not have: {error}. The log has the details for a report."
+    kind = type(error).__name__
+    return f"This went wrong and should not have ({kind}). The log has the details for a report."

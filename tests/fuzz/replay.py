@@ -23,7 +23,7 @@ def main() -> None:
     whole = reader.seeds(home / "seeds")
     lay_out(home / "case", spoilt(whole, random.Random(f"{seed} {name} {case}")))
     (home / "out").mkdir()
-    print(home / "case")
+    sys.stdout.write(f"{home / 'case'}\n")
     reader.read(home / "case", home / "out")
 
 

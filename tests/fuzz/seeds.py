@@ -233,7 +233,9 @@ def tables(folder: Path) -> list[Seed]:
         "FileName,EF,ESV,EDV,FrameHeight,FrameWidth,FPS,NumberOfFrames,Split\n"
         "0X1,55.0,20.0,50.0,32,48,50,4,TRAIN\n"
     )
-    lines = "".join(f"0X1.avi,{10 + i},{4 + i},{30 - i},{4 + i},{t}\n" for t in (1, 3) for i in range(9))
+    lines = "".join(
+        f"0X1.avi,{10 + i},{4 + i},{30 - i},{4 + i},{t}\n" for t in (1, 3) for i in range(9)
+    )
     (echonet / "VolumeTracings.csv").write_text("FileName,X1,Y1,X2,Y2,Frame\n" + lines)
     patient = folder / "acdc" / "training" / "patient001"
     stack = cine((1, 3, 16, 12))

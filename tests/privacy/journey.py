@@ -1,0 +1,152 @@
+"""Everything that is done with a study, in one process: started by the test with a fresh home.
+
+``python -m tests.privacy.journey STUDY OUT`` prints nothing of its own.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+
+from napari_cmr import io
+from napari_cmr.cli import main
+from tests.privacy.marked import UID_ROOT, WORD
+
+IDENTIFIED = "identified"
+"""Folder of what was exported with identity, on request."""
+
+
+def call(*arguments: object, code: int = 0) -> None:
+    """Run a verb as the program does."""
+    with mock.patch.object(sys, "argv", ["napari-cmr", *map(str, arguments)]):
+        try:
+            main()
+        except SystemExit as left:
+            ended = left.code or 0
+            assert ended == code, f"{arguments} ended with {ended}"
+
+
+def verbs(study: Path, out: Path) -> None:
+    """The terminal's verbs over the study."""
+    call("scan", study, "--json", out / "scan.json")
+    call("segment", study, "--out", out / "segment")
+    labels = out / "segment" / "labels.nii.gz"
+    call("measure", labels, "--json", out / "measure.json")
+    call("report", study, "--labels", labels, "--out", out / "report")
+    call("export", study, "--labels", labels, "--nifti", "--csv", "--out", out / "export")
+    call("export", study, "--labels", labels, "--dicom", "--out", out / IDENTIFIED)
+    call("export", study, "--deidentify", "--out", out / "deidentified")
+    call("demo", study, "--headless", "--out", out / "demo")
+
+
+def learning(study: Path, out: Path) -> None:
+    """Predict, evaluate, fine-tune for a step, and predict with what came of it."""
+    from napari_cmr.learn import finetune_segmenter
+    from tests.learn.test_finetune import config
+
+    manifest = out / "manifest.csv"
+    with manifest.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("subject", "image", "label", "split"))
+        writer.writerow(("p1", study, out / "segment" / "labels.nii.gz", "train"))
+    call("predict", "--manifest", manifest, "--out", out / "predict")
+    call("evaluate", "--manifest", manifest, "--json", out / "evaluate.json")
+    finetune_segmenter(
+        [manifest], out / "version", config(1, 1), name="n", version="1.0.0", threads=1, say=print
+    )
+    call("predict", "--manifest", manifest, "--model", out / "version", "--out", out / "again")
+
+
+def failures(study: Path, out: Path) -> None:
+    """A bug whose own message names the patient, and files that cannot be read."""
+    for error in (RuntimeError, ValueError):
+        told = error(f"{WORD}^Name, {UID_ROOT}.7")
+        with (
+            mock.patch("napari_cmr.io.scanning.read_headers", side_effect=told),
+            mock.patch("napari_cmr.io.scanning.SkipError", KeyboardInterrupt),
+        ):
+            call("scan", study, "--json", out / "never.json", code=1)
+    damaged = out.parent / "damaged"
+    for path in sorted(study.rglob("*.dcm")):
+        target = damaged / path.relative_to(study)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    (damaged / f"{WORD}.zip").write_bytes(b"PK\x03\x04 damaged")
+    call("scan", damaged, code=2)
+    whole = sorted(study.rglob("*.dcm"))
+    (damaged / "more").mkdir()
+    for path in whole:
+        (damaged / "more" / path.name).write_bytes(path.read_bytes())
+    call("scan", damaged, "--json", out / "damaged.json")
+
+
+def window(study: Path, out: Path) -> None:
+    """The dock and napari's own reader: open, segment, save, fail; all words of the window."""
+    import napari
+    from napari.settings import get_settings
+    from qtpy.QtWidgets import QApplication, QWidget
+
+    from napari_cmr import ui
+    from napari_cmr.core import Segmentation
+
+    def discs(stack, progress, cancel):
+        labels = np.zeros(stack.shape, np.uint8)
+        labels[:, :, 30:50, 30:50] = 2
+        labels[:, :, 34:46, 34:46] = 1
+        return Segmentation.on(stack, labels, "discs 1")
+
+    viewer = ui.launch(study, segment=True, predictor=discs, block=False)
+    dock = next(w for w in QApplication.allWidgets() if type(w).__name__ == "CardiacDock")
+    while dock.session.measures is None or dock.runner.busy:
+        QApplication.processEvents()
+    dock.coordinator.save(out / "window")
+    broken = RuntimeError(f"{WORD}^Name")
+    dock.coordinator.predictor = mock.Mock(side_effect=broken)
+    dock.coordinator.segment()
+    while dock.runner.busy:
+        QApplication.processEvents()
+    texts = [dock.message.text()]
+    viewer.layers.clear()
+    viewer.open(study, plugin="napari-cmr")
+    texts += [
+        viewer.title,
+        viewer.status if isinstance(viewer.status, str) else repr(viewer.status),
+    ]
+    texts += [f"{layer.name} {sorted(layer.metadata)}" for layer in viewer.layers]
+    texts += [line for layer in viewer.layers for line in layer.metadata["findings"]]
+    for widget in QApplication.allWidgets():
+        texts += _texts(widget)
+    (out / "window.txt").write_text("\n".join(texts), encoding="utf-8")
+    get_settings().save()
+    napari.current_viewer().close()
+    assert isinstance(dock, QWidget)
+
+
+def _texts(widget: object) -> list[str]:
+    found = []
+    for name in ("windowTitle", "text", "toolTip", "placeholderText", "title"):
+        said = getattr(widget, name, None)
+        if callable(said):
+            try:
+                found.append(str(said()))
+            except (RuntimeError, TypeError):
+                continue
+    return [text for text in found if text]
+
+
+def go(study: Path, out: Path) -> None:
+    """The whole journey."""
+    out.mkdir(parents=True)
+    io.scan(study)
+    verbs(study, out)
+    learning(study, out)
+    failures(study, out)
+    window(study, out)
+
+
+if __name__ == "__main__":
+    go(Path(sys.argv[1]), Path(sys.argv[2]))
