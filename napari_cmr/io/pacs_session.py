@@ -238,7 +238,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _timed_out(error: BaseException) -> bool:
     return any(
-        isinstance(cause, TimeoutError | urllib3.exceptions.TimeoutError)
+        isinstance(cause, TimeoutError | urllib3.exceptions.ReadTimeoutError)
         for cause in _causes(error)
     )
 
@@ -251,6 +251,7 @@ def _was_connected(error: BaseException) -> bool:
 
 
 _LOGGERS = (
+    "retrying",
     "dicomweb_client.web",
     "urllib3.connectionpool",
     "urllib3.connection",
