@@ -45,8 +45,12 @@ def finetune(
     localiser_steps: Annotated[
         int | None, typer.Option(help="Steps of the localiser; 0 keeps that of the start.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same model, on one CPU.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same model, on one CPU.")] = None,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="JSON with further settings of cine_sax_seg, or a card to repeat."),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="The model's name on its card.")] = None,
     version: Annotated[str, typer.Option(help="The model's version.")] = "1.0.0",
 ) -> None:
@@ -58,6 +62,8 @@ def finetune(
     if weight and len(weight) != len(manifest):
         raise InputError(f"{len(manifest)} manifest(s) need as many --weight, not {len(weight)}.")
     if task == echo.TASK:
+        if config is not None:
+            raise InputError(f"--config is not for {echo.TASK}.")
         echo.finetune(
             manifest,
             out,
@@ -65,7 +71,7 @@ def finetune(
             start=start,
             weights=weight or None,
             steps=steps,
-            seed=seed,
+            seed=seed or 0,
             threads=threads,
             name=name,
             version=version,
@@ -75,11 +81,16 @@ def finetune(
         raise InputError(f"An encoder is chosen for {echo.TASK} only; here --start brings one.")
     from napari_cmr.learn import SegmenterConfig, finetune_segmenter
 
-    config = SegmenterConfig().with_steps(segmenter=steps, localiser=localiser_steps, seed=seed)
+    settings = SegmenterConfig.read(config) if config is not None else SegmenterConfig()
+    settings = settings.with_steps(
+        segmenter=steps,
+        localiser=localiser_steps,
+        seed=settings.seed if seed is None else seed,
+    )
     card = finetune_segmenter(
         manifest,
         out,
-        config,
+        settings,
         name=name or "cine-sax-unet",
         version=version,
         weights=weight or None,
