@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import zlib
 
-SMALL_BYTES = 256 << 20
+SMALL_BYTES = 512 << 20
 RATIO = 200
 
 
 def is_plausible(declared: int, stored: int) -> bool:
     """Whether so many bytes of pixels can be packed into so many.
 
-    Images pack 2 to 10 times; below 256 MiB even a blank picture may be as small as it likes.
+    Images pack 2 to 10 times; below 512 MiB a blank picture may be as small as it likes.
     """
     return declared <= max(SMALL_BYTES, RATIO * stored)
 

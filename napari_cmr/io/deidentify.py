@@ -131,29 +131,29 @@ def deidentified_copy(
         check_cancel(cancel)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of values that break small rules and are replaced
-            copy = _deidentified(path, frames, terms, burned_in)
             target = out_dir / f"{number:04d}.dcm"
-            with replacing(target) as partial:
-                copy.save_as(partial, enforce_file_format=True)
+            _write_copy(path, frames, terms, burned_in, target)
         copies.append(target)
         if progress is not None:
             progress(number, len(files))
     return Copies(tuple(copies), tuple(burned_in.findings()))
 
 
-def _deidentified(path: Path, frames: list[Header], terms: _Terms, burned_in: BurnedIn) -> Dataset:
-    """The copy of one file."""
+def _write_copy(
+    path: Path, frames: list[Header], terms: _Terms, burned_in: BurnedIn, target: Path
+) -> None:
     try:
         source = pydicom.dcmread(path, stop_before_pixels=True)
         copy = _copy(source, frames, terms)
         _set_pixels(copy, [f.pixels for f in frames if f.pixels], source, burned_in)
+        with replacing(target) as partial:
+            copy.save_as(partial, enforce_file_format=True)
     except InputError:
         raise
     except Exception as error:  # a broken byte may surface as anything inside the parser
         raise InputError(
             f"{path.name} cannot be de-identified: it is damaged; take it out of the folder."
         ) from error
-    return copy
 
 
 def _headers(path: Path) -> list[Header]:

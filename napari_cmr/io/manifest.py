@@ -24,6 +24,7 @@ from napari_cmr.io.metaimage import METAIMAGES, read_metaimage
 from napari_cmr.io.nifti import SPACING_UNKNOWN, read_labels, read_nifti, respaced
 from napari_cmr.io.video import VIDEOS, read_video
 
+_MOST_DIGITS = 9
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -193,6 +194,10 @@ def _row(record: dict[str, str], base: Path) -> ManifestRow:
     known = {"split", "frame", "slice", "view", "sequence", "group"}
     if not record["subject"] or not record["image"]:
         raise InputError("Every row of a manifest needs a subject and an image.")
+    for name in ("frame", "slice"):
+        number = record.get(name, "")
+        if number.isdigit() and not (number.isascii() and len(number) <= _MOST_DIGITS):
+            raise InputError(f"The manifest's {name} '{number[:20]}' is no phase or slice number.")
     label = record.get("label", "")
     return ManifestRow(
         subject=record["subject"],

@@ -271,7 +271,7 @@ def _open(path: Path) -> Any:
         raise InputError(
             f"{path.name} cannot be read as NIfTI: it is damaged; fetch it again."
         ) from error
-    grey = kind in "iuf" and len(shape) >= 2 and 0 not in shape
+    grey = kind in "iuf" and len(shape) >= 2 and min(shape) > 0
     if not grey or any(n != 1 for n in shape[4:]):
         raise InputError(f"{path.name} is not a grey image of two to four axes.")
     declared = math.prod(int(n) for n in shape) * int(image.get_data_dtype().itemsize)

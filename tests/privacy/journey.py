@@ -44,7 +44,7 @@ def verbs(study: Path, out: Path) -> None:
 
 
 def learning(study: Path, out: Path) -> None:
-    """Predict, evaluate, fine-tune for a step, and predict with what came of it."""
+    """Fine-tune for a step; predict and evaluate with what came of it."""
     from napari_cmr.learn import finetune_segmenter
     from tests.learn.test_finetune import config
 
@@ -53,12 +53,12 @@ def learning(study: Path, out: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(("subject", "image", "label", "split"))
         writer.writerow(("p1", study, out / "segment" / "labels.nii.gz", "train"))
-    call("predict", "--manifest", manifest, "--out", out / "predict")
-    call("evaluate", "--manifest", manifest, "--json", out / "evaluate.json")
+    version = out / "version"
     finetune_segmenter(
-        [manifest], out / "version", config(1, 1), name="n", version="1.0.0", threads=1, say=print
+        [manifest], version, config(1, 1), name="n", version="1.0.0", threads=1, say=print
     )
-    call("predict", "--manifest", manifest, "--model", out / "version", "--out", out / "again")
+    call("predict", "--manifest", manifest, "--model", version, "--out", out / "predict")
+    call("evaluate", "--manifest", manifest, "--model", version, "--json", out / "evaluate.json")
 
 
 def failures(study: Path, out: Path) -> None:

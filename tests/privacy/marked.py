@@ -23,7 +23,7 @@ DATE, TIME, AGE = "18970531", "041753.918273", "967Y"
 UID_ROOT = "1.2.826.0.1.3680043.99887766"
 SENTINELS = (WORD, DATE, "1897-05-31", TIME, UID_ROOT)
 CONFIG = phantom.PhantomConfig(
-    n_phases=3, n_slices=6, rows=80, columns=84, pixel_mm=(2.8, 2.8), slice_step_mm=14.0
+    n_phases=2, n_slices=5, rows=72, columns=76, pixel_mm=(3.0, 3.0), slice_step_mm=16.0
 )
 
 _LONGEST = {"SH": 16, "CS": 16, "AE": 16, "LO": 64, "PN": 64}
