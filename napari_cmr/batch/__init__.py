@@ -9,9 +9,9 @@ from napari_cmr.batch.cluster import (
 from napari_cmr.batch.dasked import rows_from
 from napari_cmr.batch.measuring import Job, measure_study
 from napari_cmr.batch.row import COLUMNS, Row, State
-from napari_cmr.batch.run import Standing, here, run
 from napari_cmr.batch.segmenter import Segmenter, ShelfSegmenter
 from napari_cmr.batch.studies import Cohort, StudyPlace, cohort_in, cohort_of
+from napari_cmr.batch.table import Standing, here, run
 
 __all__ = [
     "COLUMNS",

@@ -24,6 +24,9 @@ _CONFIG = {
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": 0.95,
+    # The pages of a dashboard are open to whoever reaches the port.
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
 }
 
 
@@ -66,7 +69,7 @@ def local_client(workers: int, threads: int = 1) -> Iterator[Client]:
             processes=True,
             host="127.0.0.1",
             scheduler_port=0,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # None would take port 8787
             protocol="tls",
             security=_security(),
             memory_limit=MEMORY_LIMIT // workers,
@@ -74,7 +77,7 @@ def local_client(workers: int, threads: int = 1) -> Iterator[Client]:
             silence_logs=logging.CRITICAL,
             env=dict(thread_limits(threads)) | {"TMPDIR": home},
             # A death is told at once; the study is then tried by itself, see `dasked`.
-            scheduler_kwargs={"allowed_failures": 0},
+            scheduler_kwargs={"allowed_failures": 0, "dashboard": False},
         ) as cluster,
         Client(cluster) as client,
     ):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_cmr import phantom
-from napari_cmr.batch import COLUMNS, Row, Standing, State, cohort_in, cohort_of, here, run
+from napari_cmr.batch import COLUMNS, Row, State, cohort_in, cohort_of, here, run
 from napari_cmr.core import InputError
 from napari_cmr.phantom.write import write_dicom_study
 from tests.batch.fakes import Faulty, Filled, Noted, times
@@ -161,28 +161,20 @@ def test_ctrl_c_leaves_a_whole_table_and_the_next_run_goes_on(studies, table, tm
 
 
 def test_progress_tells_how_far_it_is_and_the_time_left(studies, tmp_path, monkeypatch):
-    from napari_cmr.batch import run as running
-
-    clock = iter([0.0, 0.0, 10.0, 10.0, 20.0, 20.0, 20.0])
-    out, told = tmp_path / "out", []
-    cohort = cohort_in(studies("a", "b", "c"), out)
-    run(cohort_in(studies("a"), out).__class__(cohort.folder, cohort.studies[:1]), out, Filled())
+    now, out, told = [0.0], tmp_path / "out", []
+    run(cohort_in(studies("a"), out), out, Filled())
 
     def ten_seconds_each(jobs):
         for job in jobs:
+            now[0] += 10
             yield Row(job.place.study, job.place.path, State.OK)
 
-    class Clock:
-        @staticmethod
-        def monotonic():
-            return next(clock)
-
-    monkeypatch.setattr(running, "time", Clock)
+    monkeypatch.setattr("napari_cmr.batch.table.time.monotonic", lambda: now[0])
+    cohort = cohort_in(studies("b", "c"), out)
     run(cohort, out, Filled(), rows_from=ten_seconds_each, told=told.append)
     assert [(s.done, s.total) for s in told] == [(1, 3), (2, 3), (3, 3)]
-    assert told[0] == Standing(1, 3, told[0].counts)
-    assert told[1].seconds_left == pytest.approx(10)
-    assert told[2].seconds_left == 0
+    assert [s.seconds_left for s in told] == [None, 10, 0]
+    assert [s.row and s.row.study for s in told] == [None, "b", "c"]
 
 
 def test_a_killed_workers_half_written_labels_go_away(studies, tmp_path):
