@@ -15,7 +15,7 @@ demo: $(VENV)/.installed
 
 ## Run all tests, the ones in a real window too.
 test: $(VENV)/.installed-dev
-	scripts/system-libraries window display dcm2niix dciodvfy
+	scripts/system-libraries window display dcm2niix dciodvfy orthanc
 	$(RUN)/python -m pytest
 
 ## Style, types, layers.

@@ -68,6 +68,9 @@ class PacsSession(requests.Session):
         check_cancel(self.cancel)
         headers = dict(options.pop("headers", None) or {})
         headers.pop("Host", None)  # the client leaves the port out
+        # The client escapes wildcards, which RFC 3986 need not and Orthanc 1.10 takes as written.
+        path, mark, query = url.partition("?")
+        url = path + mark + query.replace("%2A", "*").replace("%3F", "?")
         options.update(
             headers=headers,
             timeout=self._server.timeout_s,
