@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,7 +16,7 @@ class InputGrid(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     spacing_mm: float = Field(gt=0)
-    size: int = Field(gt=0)
+    size: int = Field(gt=0, le=4096)
     normalisation: str = "zero mean and unit spread of each crop"
 
 
@@ -26,14 +26,19 @@ class Network(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     encoder: str
-    channels: tuple[int, ...]
+    channels: tuple[Annotated[int, Field(gt=0)], ...] = Field(max_length=16)
     encoder_options: dict[str, Any] = Field(
         default_factory=dict, description="what the encoder's class was given beside its defaults"
     )
-    structures: tuple[str, ...] = Field(description="names of the output channels, in order")
+    structures: tuple[str, ...] = Field(
+        max_length=64, description="names of the output channels, in order"
+    )
     grid: InputGrid
     neighbours: int = Field(
-        default=0, ge=0, description="slices seen on either side of the one that is segmented"
+        default=0,
+        ge=0,
+        le=16,
+        description="slices seen on either side of the one that is segmented",
     )
     neighbour_mm: float = Field(
         default=10.0, gt=0, description="how far apart the slices should be, as near as they are"

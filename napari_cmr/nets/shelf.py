@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -93,12 +94,17 @@ def load_model(name: str | Path | None = None, *, task: str = "cine_sax_seg") ->
     weights = verified_weights(folder, card)
     networks: dict[str, nn.Module] = {}
     for role, spec in card.networks.items():
-        network = build(spec)
         own = {
             key.removeprefix(f"{role}."): value.float()
             for key, value in weights.items()
             if key.startswith(f"{role}.")
         }
+        if _least_size(spec) > sum(value.numel() for value in own.values()):
+            raise ModelError(
+                f"The weights of {card.name} are fewer than the encoder '{spec.encoder}' of its "
+                "card has; install the model again."
+            )
+        network = build(spec)
         try:
             network.load_state_dict(own)
         except RuntimeError as error:
@@ -107,6 +113,14 @@ def load_model(name: str | Path | None = None, *, task: str = "cine_sax_seg") ->
             ) from error
         networks[role] = network.to(device()).eval()
     return Model(card, networks)
+
+
+def _least_size(spec: Network) -> int:
+    """So many weights a network has at the least; a card could ask for all memory."""
+    width, depth = (spec.encoder_options.get(name, 1) for name in ("width", "depth"))
+    counted = isinstance(width, int) and isinstance(depth, int)
+    blocks = abs(width * width * depth) if counted else 0
+    return sum(a * b for a, b in pairwise(spec.channels)) + blocks
 
 
 def verified_weights(folder: Path, card: Card) -> dict[str, torch.Tensor]:
@@ -151,7 +165,7 @@ def build(spec: Network) -> nn.Module:
     try:
         transformer = VisionTransformer(**spec.encoder_options)
         encoder = StemmedTransformer(transformer, spec.channels, inputs)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise ModelError(f"The encoder {spec.encoder} cannot be made so: {error}.") from error
     return UNet(outputs, spec.channels, inputs, encoder)
 

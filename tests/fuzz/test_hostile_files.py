@@ -19,6 +19,7 @@ from napari_cmr.io.declared_size import RATIO, inflated, is_plausible
 from napari_cmr.io.manifest import ManifestRow
 from napari_cmr.io.metaimage import read_metaimage
 from napari_cmr.ui.task_runner import our_fault, where
+from tests.fuzz.seeds import models
 from tests.io.stacks import cine
 from tests.io.test_dicom_folder import recode
 
@@ -210,3 +211,29 @@ def test_an_errors_own_words_are_neither_shown_nor_logged():
     assert "ValueError" in told
     assert "test_hostile_files.py" in told
     assert "Jane" not in told
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"channels": [100_000, 100_000]},
+        {"channels": [-1, 2]},
+        {"channels": [4] * 3000},
+        {"neighbours": 10**9},
+        {"structures": ["A"] * 10**5},
+        {"grid": {"spacing_mm": 1.0, "size": 10**9}},
+        {"encoder": "vit_small_patch8", "encoder_options": {"depth": 10**5}},
+        {"encoder": "vit_small_patch8", "encoder_options": {"width": 10**5, "heads": 1}},
+        {"encoder": "vit_small_patch8", "encoder_options": {"patch": 0}},
+        {"encoder": "vit_small_patch8", "encoder_options": {"width": "wide"}},
+    ],
+)
+def test_a_card_that_asks_for_all_memory_or_for_nonsense_is_refused(tmp_path, lie):
+    from napari_cmr import nets
+
+    models(tmp_path)
+    card = json.loads((tmp_path / "card.json").read_text())
+    card["networks"]["segmenter"] |= lie
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    with pytest.raises(InputError):
+        nets.load_model(tmp_path)
