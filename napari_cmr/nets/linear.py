@@ -13,7 +13,8 @@ class Linear(nn.Linear):
 
     In float32 on a processor with AVX-512 the product goes through oneDNN. ``nn.Linear`` asks
     MKL, whose AVX-512 kernels are for one maker's processors; on others it takes kernels half as
-    wide. Gradients of gradients are not to be had from it there.
+    wide. Gradients of gradients are not to be had from it there, and what is compiled goes the
+    plain way, since the compiler has plans of its own.
     """
 
     def forward(self, values: Tensor) -> Tensor:
@@ -62,6 +63,7 @@ _THROUGH_ONEDNN = bool(
 
 
 def _plain_float(values: Tensor) -> bool:
-    """Whether the product is of float32 on the CPU, and there is something to multiply."""
+    """Whether a product of float32 on the CPU is to be made here and now, and is not empty."""
     on_cpu = values.device.type == "cpu" and values.dtype == torch.float32
-    return on_cpu and values.numel() > 0 and not torch.is_autocast_enabled("cpu")
+    now = not torch.compiler.is_compiling() and not torch.is_autocast_enabled("cpu")
+    return on_cpu and now and values.numel() > 0

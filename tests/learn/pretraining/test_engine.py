@@ -1,14 +1,17 @@
 import csv
 import os
+import resource
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 import torch
 
 from napari_cmr.core import InputError
 from napari_cmr.learn.pretraining import RunConfig, pretrain
+from napari_cmr.learn.pretraining.engine import Finished
 from napari_cmr.nets.encoders import load_encoder
 from tests.conftest import REPOSITORY
 from tests.learn.pretraining.conftest import GRID, OPTIONS, TINY, tall_pictures, write_manifest
@@ -19,10 +22,11 @@ def short(phantoms, out, method, encoder, **changes):
     options = OPTIONS[method] | changes.pop("options", {})
     sizes = TINY[encoder] | changes.pop("sizes", {})
     packs = phantoms.parent / "packs"
+    calling = {name: changes.pop(name) for name in ("seconds", "start") if name in changes}
     run = {"steps": 4, "batch": 8, "log_every": 1, "probe_every": 1000} | changes
     return pretrain(
         [phantoms], out, method, encoder, run=RunConfig(**run), options=options,
-        encoder_options=sizes, grid=GRID, packs=packs, say=said.append,
+        encoder_options=sizes, grid=GRID, packs=packs, say=said.append, **calling,
     )  # fmt: skip
 
 
@@ -42,7 +46,7 @@ QUICK = {
         "last_weight_decay": 0.0,
         "whole": {"size": 32, "area": (0.8, 1.0), **MILD},
         "part": {"size": 24, "area": (0.5, 0.8), **MILD},
-    }
+    },
 }
 
 
@@ -61,7 +65,7 @@ def progress(out):
         ("simclr", "unet", 100, 0.1),
         ("pcl", "unet", 100, 0.02),
         ("byol", "unet", 100, 0.1),
-        ("dino", "unet", 300, 0.01),
+        ("dino", "unet", 150, 0.02),
         ("mim", "unet", 100, 0.1),
         ("mim", "vit_small_patch8", 150, 0.1),
     ],
@@ -222,33 +226,82 @@ def test_a_loss_that_is_no_number_stops_the_run(phantoms, tmp_path):
         short(phantoms, tmp_path, "mim", "unet", steps=50, options={"learning_rate": 1e38})
 
 
-FULL = """
-import resource, sys
-from pathlib import Path
-from napari_cmr.core import InputError
-from tests.learn.pretraining.test_engine import Aloud, short
-phantoms, out = Path(sys.argv[1]), Path(sys.argv[2])
-resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
-try:
-    short(phantoms, out, "simclr", "unet", steps=8, checkpoint_every_s=0.0, said=Aloud())
-except InputError as error:
-    print("refused:", error)
-"""
+@contextmanager
+def full_disk(most):
+    """Files longer than so many bytes cannot be written, as when the disk is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_the_last_checkpoint_survives_a_full_disk(phantoms, tmp_path):
-    stop = Stop(after=3)
+    often = {"steps": 8, "checkpoint_every_s": 0.0}
     with pytest.raises(KeyboardInterrupt):
-        short(phantoms, tmp_path, "simclr", "unet", steps=8, checkpoint_every_s=0.0, said=stop)
+        short(phantoms, tmp_path, "simclr", "unet", said=Stop(after=3), **often)
     checkpoint = tmp_path / ".pretrain.checkpoint.safetensors"
     before = checkpoint.read_bytes()
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, str(phantoms), str(tmp_path)],
-        capture_output=True, text=True, check=True, cwd=REPOSITORY,
-    )  # fmt: skip
-    assert "refused: Cannot write" in done.stdout
+    with full_disk(4096), pytest.raises(InputError, match="Cannot write"):
+        short(phantoms, tmp_path, "simclr", "unet", **often)
     assert checkpoint.read_bytes() == before
     assert list(tmp_path.glob("*.part*")) == []
+    said = []
+    short(phantoms, tmp_path, "simclr", "unet", said=said, **often)
+    assert "going on from step 2 of 8" in said
+
+
+def test_a_run_stops_when_its_time_is_up_and_the_same_call_goes_on(phantoms, tmp_path):
+    whole = short(phantoms, tmp_path / "whole", "mim", "unet", steps=3)
+    said = []
+    card = short(phantoms, tmp_path / "cut", "mim", "unet", steps=3, seconds=0.0, said=said)
+    assert "time is up at step 1 of 3; the same call goes on from there" in said
+    assert (whole.finished, card.finished) == (True, False)
+    assert load_encoder(tmp_path / "cut")[0].finished is False
+    while not card.finished:
+        card = short(phantoms, tmp_path / "cut", "mim", "unet", steps=3, seconds=0.0)
+    assert card.sha256 == whole.sha256
+    steps = [row["step"] for row in progress(tmp_path / "cut")]
+    assert steps == ["1", "2", "3"]
+
+
+def test_packed_images_train_without_their_manifests(phantoms, pack, tmp_path):
+    settings = {
+        "run": RunConfig(steps=1, batch=8), "options": OPTIONS["simclr"],
+        "encoder_options": TINY["unet"], "say": lambda _: None,
+    }  # fmt: skip
+    card = pretrain([], tmp_path, "simclr", "unet", pack=pack.folder, **settings)
+    assert card.training_data.sets == {phantoms.parent.name: 8}
+    assert len(card.training_data.manifest_sha256) == 64
+    with pytest.raises(InputError, match="no packed images in"):
+        pretrain([], tmp_path, "simclr", "unet", pack=tmp_path, **settings)
+
+
+def test_a_run_begins_with_a_pretrained_version(phantoms, tmp_path, monkeypatch):
+    first = short(phantoms, tmp_path / "first", "mim", "unet")
+    _, pretrained, _ = load_encoder(tmp_path / "first")
+    begun = []
+    monkeypatch.setattr(
+        sys.modules["napari_cmr.learn.pretraining.pretrain"], "train",
+        lambda fabric, method, *_, **__: begun.append(method) or Finished(4, 0.0, None),
+    )  # fmt: skip
+    card = short(phantoms, tmp_path / "second", "simclr", "unet", start=tmp_path / "first")
+    weights = begun[0].encoder.state_dict()
+    for key, value in pretrained.state_dict().items():
+        assert torch.equal(weights[key], value)
+    assert card.parent == f"{first.name} {first.version} {first.sha256[:12]}"
+
+
+def test_a_start_of_another_encoder_is_refused_by_name(phantoms, tmp_path):
+    short(phantoms, tmp_path / "first", "mim", "unet")
+    with pytest.raises(InputError, match="mim-unet is a pretrained unet, not vit_small_patch8"):
+        short(phantoms, tmp_path / "v", "mim", "vit_small_patch8", start=tmp_path / "first")
+    with pytest.raises(InputError, match=r"unet of other sizes.*\[4, 8, 8\]"):
+        short(
+            phantoms, tmp_path / "v", "mim", "unet", start=tmp_path / "first",
+            sizes={"channels": (4, 8)},
+        )  # fmt: skip
 
 
 EQUAL = [
@@ -297,27 +350,28 @@ import torch
 from napari_cmr.learn.pretraining.packing import pack_manifests
 from napari_cmr.learn.pretraining.sampling import Sampler
 from tests.learn.pretraining.conftest import GRID
-pack = pack_manifests([Path(sys.argv[1])], Path(sys.argv[2]), GRID, say=lambda _: None)
-sampler = Sampler(pack, seed=0)
-for step in range(60):
-    sampler.draw(step, 0, 64)
-print(len(pack.records), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+for manifest in map(Path, sys.argv[1:]):
+    pack = pack_manifests([manifest], manifest.parent / "packs", GRID, say=lambda _: None)
+    sampler = Sampler(pack, seed=0)
+    for step in range(60):
+        sampler.draw(step, 0, 64)
+    print(len(pack.records), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    pack.close()
 """
 
 
 def test_ten_times_the_images_need_no_more_memory(tmp_path):
-    peaks = []
+    manifests = []
     for n in (8, 80):
         folder = tmp_path / str(n)
         folder.mkdir()
-        rows = tall_pictures(folder, n)
-        manifest = write_manifest(folder / "m.csv", rows)
-        done = subprocess.run(
-            [sys.executable, "-c", MEMORY, str(manifest), str(folder / "packs")],
-            capture_output=True, text=True, check=True, cwd=REPOSITORY,
-        )  # fmt: skip
-        images, peak = map(int, done.stdout.split())
-        assert images == n * 200
-        peaks.append(peak / 1024)
-    # The images alone are 4 MiB and 37 MiB; what differs is the index and noise.
-    assert peaks[1] - peaks[0] < 8
+        manifests.append(write_manifest(folder / "m.csv", tall_pictures(folder, n)))
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, *map(str, manifests)],
+        capture_output=True, text=True, check=True, cwd=REPOSITORY,
+    )  # fmt: skip
+    (few, small), (many, large) = (map(int, line.split()) for line in done.stdout.splitlines())
+    assert (few, many) == (8 * 200, 80 * 200)
+    # A peak never falls, so this is what the larger set added to the smaller one's. Its images
+    # alone are 37 MiB, the smaller one's 4 MiB; what is added is the index and noise.
+    assert (large - small) / 1024 < 8
