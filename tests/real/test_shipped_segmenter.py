@@ -30,20 +30,20 @@ def test_the_card_says_what_is_measured(acdc, dsb, metric):
 
 @pytest.mark.parametrize(
     ("metric", "least"),
-    [("dice_mean", 0.90), ("dice_LV", 0.93), ("dice_RV", 0.88), ("dice_MYO", 0.87)],
+    [("dice_mean", 0.90), ("dice_LV", 0.94), ("dice_RV", 0.88), ("dice_MYO", 0.87)],
 )
 def test_three_structures_on_acdc(acdc, metric, least):
     assert acdc[metric]["n"] == 10
     assert acdc[metric]["value"] >= least
 
 
-def test_ejection_fraction_on_acdc_is_within_three_and_a_half_points(acdc):
-    assert acdc["ef_error"]["value"] <= 3.5
+def test_ejection_fraction_on_acdc_is_within_three_points(acdc):
+    assert acdc["ef_error"]["value"] <= 3.0
 
 
 def test_cavity_on_dsb(dsb):
     assert dsb["dice_LV"]["n"] == 10
-    assert dsb["dice_LV"]["value"] >= 0.915
+    assert dsb["dice_LV"]["value"] >= 0.92
 
 
 def test_ejection_fraction_on_dsb_is_within_four_points_of_the_reference_labels(dsb):
