@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pydicom
+from pydicom.encaps import get_frame
 from pydicom.uid import UID
 
 from napari_cmr.core import Cancel, InputError, Progress, check_cancel
+from napari_cmr.io.codestream import size_of
 from napari_cmr.io.dicom_codecs import DEFLATED, NATIVE, decoder_of
 from napari_cmr.io.header import PixelPlace
 from napari_cmr.io.pixel_extent import BIG_ENDIAN
@@ -137,6 +139,7 @@ def decode(place: PixelPlace, data: bytes) -> npt.NDArray[Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of padding that does no harm
+            _check_codestream(place, data)
             array, _ = decoder.as_array(
                 data,
                 index=place.frame,
@@ -161,6 +164,13 @@ def decode(place: PixelPlace, data: bytes) -> npt.NDArray[Any]:
             f"{place.path.name} cannot be decoded ({name}): it is damaged; fetch it again."
         ) from error
     return np.asarray(array)
+
+
+def _check_codestream(place: PixelPlace, data: bytes) -> None:
+    """Refuse a picture that is not of the size of its file: decoders may loop on it for ever."""
+    size = size_of(get_frame(data, place.frame, number_of_frames=place.n_frames))
+    if size not in (None, (place.rows, place.columns)):
+        raise ValueError("the codestream is of another size")
 
 
 def _native(place: PixelPlace, data: bytes) -> npt.NDArray[Any]:

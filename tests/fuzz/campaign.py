@@ -144,13 +144,13 @@ def _work(reader: Reader, cases: range, seed: int, home: Path, tell: IO[str]) ->
     os.environ |= {"TMPDIR": str(temporary), "HOME": str(home), "XDG_CONFIG_HOME": str(home)}
     tempfile.tempdir = None
     os.chdir(home)
-    silence = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):  # decoders in other languages write there too
-        os.dup2(silence, stream)
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     whole = reader.seeds(home / f"seeds{cases.start}")
     _reads_whole_files(reader, whole, home / f"first{cases.start}")
+    silence = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):  # decoders in other languages write there too
+        os.dup2(silence, stream)
     allowed = (str(home / "case"), str(home / "out"), str(temporary), os.devnull)
     touched: list[str] = []
     sys.addaudithook(lambda event, args: _watch(event, args, allowed, touched))

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
+import struct
 import zlib
 
 import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
-from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from napari_cmr import io
 from napari_cmr.core import InputError, Segmentation
@@ -57,6 +63,26 @@ def test_compressed_pixels_that_promise_far_more_than_they_hold_are_left_out(tmp
     header_of(file, Rows=65535, Columns=65535)
     with pytest.raises(InputError, match="damaged"):
         io.scan(tmp_path)
+
+
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEG2000Lossless])
+@pytest.mark.parametrize("declared", [0, 65535])
+def test_pictures_whose_own_size_is_another_than_their_files_are_refused(
+    tmp_path, syntax, declared
+):
+    (file,) = io.write_dicom(cine((1, 1, 64, 48)), tmp_path)
+    recode([file], syntax)
+    data = bytearray(file.read_bytes())
+    if syntax == JPEGLSLossless:  # a height of 0 sent one decoder into an endless loop
+        at, form = data.index(b"\xff\xf7") + 5, ">H"
+    else:
+        at, form = data.index(b"\xff\x4f\xff\x51") + 12, ">I"
+    assert struct.unpack_from(form, data, at) == (64,)
+    struct.pack_into(form, data, at, declared)
+    file.write_bytes(data)
+    (entry,) = io.scan(tmp_path).entries
+    with pytest.raises(InputError, match="cannot be decoded"):
+        io.load(entry)
 
 
 def test_a_deflated_bomb_is_left_out_without_being_unpacked(tmp_path, little):
