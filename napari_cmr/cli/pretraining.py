@@ -65,7 +65,7 @@ def pretrain(
     Under torchrun or srun the same command uses all their processes.
     """
     if (manifest is None) == (pack is None):
-        raise InputError("Give --manifest, or a folder of packed images with --pack.")
+        raise InputError("Give either --manifest or, with --pack, a folder of packed images.")
     settings = _settings(config)
     given = {"steps": steps, "batch": batch, "frame_pairs": frame_pairs or None}
     settings["run"] |= {"seed": seed} | {k: v for k, v in given.items() if v is not None}

@@ -201,7 +201,7 @@ def _heart_finder(given: FindHeart | None) -> tuple[FindHeart, str]:
     """The given one, else the localiser of the shelf's best segmenter; and its name."""
     if given is not None:
         return given, "given by the caller"
-    model = load_model()
+    model = load_model(task="cine_sax_seg")
 
     def find(stack: Stack) -> Heart:
         return find_heart(stack, model)

@@ -6,13 +6,18 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from napari_cmr import phantom
 from napari_cmr.core import InputError
 from napari_cmr.learn.pretraining import RunConfig, pretrain
 from napari_cmr.learn.pretraining.engine import Finished
+from napari_cmr.learn.pretraining.packing import open_pack, pack_manifests
 from napari_cmr.nets.encoders import load_encoder
+from napari_cmr.nets.shelf import load_model
 from tests.conftest import REPOSITORY
 from tests.learn.pretraining.conftest import GRID, OPTIONS, TINY, tall_pictures, write_manifest
 
@@ -175,6 +180,33 @@ def test_the_heart_crop_is_made_and_recorded(phantoms, tmp_path):
     recipe = card.recipe
     assert (recipe["heart_crop"], recipe["heart_finder"]) == (True, "given by the caller")
     assert 0 < recipe["hearts_found"] < recipe["stacks"] == 12
+
+
+def test_hearts_that_the_shelfs_localiser_finds_are_counted_and_the_middle_taken_elsewhere(
+    tmp_path,
+):
+    heart = phantom.PhantomConfig(rows=128, columns=128, pixel_mm=(2.8, 2.8), n_phases=2)
+    phantom.write_nifti_studies([phantom.make(heart)], tmp_path)
+    ramp = np.tile(np.arange(96, 224, dtype=np.uint8), (128, 1))
+    Image.fromarray(ramp).save(tmp_path / "ramp.png")
+    with (tmp_path / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    rows.append({"subject": "ramp", "image": "ramp.png", "spacing_mm": "8,2.8,2.8"})
+    manifest = write_manifest(tmp_path / "both.csv", rows)
+    card = pretrain(
+        [manifest], tmp_path / "v", "simclr", "unet", run=RunConfig(steps=1, batch=4),
+        options=OPTIONS["simclr"], encoder_options=TINY["unet"], grid=GRID, heart_crop=True,
+        say=lambda _: None,
+    )  # fmt: skip
+    recipe = card.recipe
+    shelf = load_model(task="cine_sax_seg")
+    assert recipe["heart_crop"] is True
+    assert recipe["heart_finder"] == f"{shelf.title} {shelf.card.sha256[:12]}"
+    assert (recipe["hearts_found"], recipe["stacks"]) == (len(rows) - 1, len(rows))
+    (found,) = (tmp_path / "v").glob("pack-*")
+    plain = pack_manifests([manifest], tmp_path / "plain", GRID, say=lambda _: None)
+    last = np.array([len(plain.records) - 1])
+    assert np.array_equal(open_pack(found).read(last), plain.read(last))
 
 
 def test_a_checkpoint_of_another_encoder_is_refused_by_name(phantoms, tmp_path):
