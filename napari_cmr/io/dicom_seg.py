@@ -28,6 +28,7 @@ from napari_cmr.core import (
     replacing,
 )
 from napari_cmr.core.palette import COLOURS
+from napari_cmr.io.pcs_colour import pcs_lab
 from napari_cmr.io.referenced_images import SourceImages, name_sources, stand_ins
 from napari_cmr.io.structure_codes import TYPES, category_of, region_of
 
@@ -166,7 +167,7 @@ def _descriptions(structures: Sequence[Structure], model: str) -> list[Any]:
             algorithm_type="AUTOMATIC" if model else "MANUAL",
             algorithm_identification=algorithm,
             anatomic_regions=[region_of(structure)],
-            display_color=CIELabColor.from_string(COLOURS[structure]),
+            display_color=CIELabColor(*pcs_lab(COLOURS[structure])),
         )
         for number, structure in enumerate(structures, start=1)
     ]

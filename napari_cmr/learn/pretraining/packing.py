@@ -83,7 +83,7 @@ def pack_manifests(
     say(f"packing {len(rows)} images")
     part = folder / f".{target.name}.{os.getpid()}.part"
     try:
-        part.mkdir(parents=True)
+        part.mkdir(parents=True, mode=0o700)  # pictures of patients
         writer = _Writer(part, grid.size)
         source = _Source(rows, grid, probe, find_heart)
         for crops, records in source:
