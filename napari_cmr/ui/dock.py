@@ -49,8 +49,8 @@ class CardiacDock(QWidget):
         self._lay_out()
         self.runner = TaskRunner(self)
         self.coordinator = Coordinator(viewer, self.session, self, self.runner, predictor)
-        coordinator = self.coordinator
-        self.destroyed.connect(lambda: coordinator.close())
+        # A bound method: Qt lets go of it with its object, where a closure might be called cleared.
+        self.destroyed.connect(self.coordinator.close)
 
     def open(self, study: Path | Catalogue, *, segment: bool = False) -> None:
         """Open a study in the background, and segment it if so wanted."""

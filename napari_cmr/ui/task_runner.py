@@ -67,6 +67,27 @@ class _Job(QObject):
         self._alive.discard(self)
 
 
+class _Running:
+    """What a runner runs; stays until Qt has said that the runner is gone.
+
+    A closure would not do: Python's collector may have cleared it when Qt calls, which crashes.
+    """
+
+    _kept: ClassVar[set[_Running]] = set()
+
+    def __init__(self) -> None:
+        self.jobs: list[_Job] = []
+        self._kept.add(self)
+
+    def stop(self) -> None:
+        for job in self.jobs:
+            job.stop.set()
+
+    def leave(self) -> None:
+        self.stop()
+        self._kept.discard(self)
+
+
 class TaskRunner(QObject):
     """One task at a time, with progress and cancel."""
 
@@ -79,14 +100,13 @@ class TaskRunner(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._then: Callable[[], None] | None = None
-        self._running: list[_Job] = []
-        running = self._running  # of this object nothing else is left when it is destroyed
-        self.destroyed.connect(lambda: _stop(running))
+        self._running = _Running()
+        self.destroyed.connect(self._running.leave)
 
     @property
     def busy(self) -> bool:
         """Whether a task is being run."""
-        return bool(self._running)
+        return bool(self._running.jobs)
 
     def start(self, task: Task[Any], then: Callable[[], None] | None = None) -> None:
         """Run a task in a thread and commit it in this one.
@@ -104,7 +124,7 @@ class TaskRunner(QObject):
         if self.busy:
             raise InputError("Something else is still being done; wait for it or cancel it.")
         job = _Job(task)
-        self._running.append(job)
+        self._running.jobs.append(job)
         self._then = then
         job.progressed.connect(self.progressed)
         job.arrived.connect(self._arrive)
@@ -113,10 +133,10 @@ class TaskRunner(QObject):
 
     def cancel(self) -> None:
         """Ask the task to stop; it does so at its next step."""
-        _stop(self._running)
+        self._running.stop()
 
     def _arrive(self, outcome: _Outcome) -> None:
-        self._running.clear()
+        self._running.jobs.clear()
         then, self._then = self._then, None
         committed = self._commit(outcome)
         self.ended.emit()
@@ -137,11 +157,6 @@ class TaskRunner(QObject):
             else:
                 return True
         return False
-
-
-def _stop(jobs: list[_Job]) -> None:
-    for job in jobs:
-        job.stop.set()
 
 
 def where(error: Exception) -> str:
