@@ -105,6 +105,7 @@ def test_a_scheduler_that_is_not_there_is_told():
 
 
 PROGRAM = """
+import signal
 import sys
 from pathlib import Path
 from napari_cmr.batch import cohort_in, local_client, rows_from, run
@@ -115,6 +116,7 @@ def on_two_workers(jobs):
         yield from rows_from(client, jobs)
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have jobs ignore it
     folder, out, notes = map(Path, sys.argv[1:])
     segmenter = Halting(notes=str(notes), victim="c")
     run(cohort_in(folder, out), out, segmenter, rows_from=on_two_workers)

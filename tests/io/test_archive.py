@@ -251,7 +251,8 @@ def test_a_refused_archive_in_a_folder_leaves_the_rest_readable(study, tmp_path)
     assert catalogue.skipped == {"archive that is damaged or refused": 1}
     (finding,) = catalogue.as_dict()["findings"]
     assert finding["code"] == "archive-refused"
-    assert "bad.zip holds a name that leads out" in finding["message"]
+    assert "holds a name that leads out" in finding["message"]
+    assert "bad.zip" not in finding["message"]  # findings are kept; a file's name may be a person's
 
 
 def test_many_archives_in_a_folder_are_not_unpacked_at_once(study, tmp_path, scratch) -> None:
