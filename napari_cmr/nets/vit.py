@@ -56,7 +56,7 @@ class VisionTransformer(nn.Module):
         self.norm = nn.LayerNorm(width, eps=1e-6)
         self.read_after = tuple(math.ceil(depth * quarter / 4) - 1 for quarter in (1, 2, 3, 4))
         nn.init.trunc_normal_(self.class_token, std=0.02)
-        nn.init.trunc_normal_(self.positions, std=0.02)
+        self.positions.data = sine_positions(side, width)
         self.apply(_start)
 
     def patches(
@@ -165,6 +165,22 @@ class Block(nn.Module):
             return branch
         kept = torch.rand(len(branch), 1, 1, device=branch.device) >= self.drop_path
         return branch * kept / (1 - self.drop_path)
+
+
+def sine_positions(side: int, width: int) -> Tensor:
+    """Sines and cosines of a square grid's rows and columns, ``(1, side * side, width)``.
+
+    Half of the channels tell the row, half the column, each at ``width / 4`` wave lengths from
+    2 pi to 20,000 pi patches (Vaswani et al., 2017, in two dimensions as in He et al., "Masked
+    autoencoders", 2022). A transformer that begins with them need not learn first what lies
+    beside what, which takes a short pretraining longer than it has.
+    """
+    waves = 10000 ** -(torch.arange(width // 4) / (width // 4))
+    angles = torch.arange(side)[:, None] * waves
+    line = torch.cat([angles.sin(), angles.cos()], dim=1)
+    rows = line[:, None].expand(side, side, -1)
+    columns = line[None].expand(side, side, -1)
+    return torch.cat([rows, columns], dim=2).reshape(1, side * side, width)
 
 
 def _start(module: nn.Module) -> None:

@@ -1,3 +1,4 @@
+import math
 from itertools import pairwise
 
 import pytest
@@ -7,7 +8,7 @@ from torch import nn
 from napari_cmr.core import ModelError
 from napari_cmr.nets.encoders import ENCODERS, make_encoder
 from napari_cmr.nets.resnet import DeepLabV3ResNet50, ResNet50
-from napari_cmr.nets.vit import VisionTransformer
+from napari_cmr.nets.vit import VisionTransformer, sine_positions
 
 SMALL = {
     "vit_small_patch8": {"width": 12, "depth": 4, "heads": 3, "size": 64},
@@ -120,6 +121,22 @@ def test_positions_follow_the_picture_when_it_has_another_size(vit):
     rows = vit._positions(8, 4).detach()[0, ::4, 0]
     assert (rows.diff() > -0.02).all()  # the same ramp down the rows, twice as fine
     assert rows[-1] - rows[0] == pytest.approx(1.0, abs=0.15)
+
+
+def test_a_transformer_begins_with_places_that_are_likest_next_door(vit):
+    side, width = 6, 16
+    positions = sine_positions(side, width)[0]
+    for row in range(side):
+        for column in range(side):
+            for k in range(width):
+                place = (row, column)[k // 8]
+                angle = place / 10000 ** (k % 4 / 4)
+                wanted = (math.sin, math.cos)[k % 8 // 4](angle)
+                assert positions[row * side + column, k].item() == pytest.approx(wanted, abs=1e-6)
+    like = positions @ positions.T
+    assert like[14].topk(5).indices.sort().values.tolist() == [8, 13, 14, 15, 20]
+    side = math.isqrt(vit.positions.shape[1])
+    assert torch.equal(vit.positions, sine_positions(side, vit.width))
 
 
 def test_stochastic_depth_keeps_the_mean_and_acts_in_training_only():

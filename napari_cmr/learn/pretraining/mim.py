@@ -9,6 +9,7 @@ decoder rebuild them together, so that both are pretrained.
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -23,7 +24,7 @@ from napari_cmr.learn.pretraining.sampling import Batch
 from napari_cmr.learn.pretraining.views import ViewConfig, make_views
 from napari_cmr.nets.linear import Linear
 from napari_cmr.nets.unet import UNet, UNetEncoder
-from napari_cmr.nets.vit import Block, VisionTransformer
+from napari_cmr.nets.vit import Block, VisionTransformer, sine_positions
 
 
 class MIMConfig(MethodConfig):
@@ -40,7 +41,7 @@ class MIMConfig(MethodConfig):
     form: Literal["mae", "simmim", "unet"] | None = None
     ratio: float = Field(default=0.75, gt=0, lt=1)
     unet_patch: int = 32
-    decoder_width: int = 512
+    decoder_width: int = Field(default=512, multiple_of=4)
     decoder_depth: int = 8
     decoder_heads: int = 16
     standardised_patches: bool = True
@@ -52,6 +53,7 @@ class MAE(Method):
 
     pairs = False
     may_collapse = False
+    positions: Tensor
 
     def __init__(self, encoder: VisionTransformer, config: MIMConfig) -> None:
         super().__init__()
@@ -60,12 +62,13 @@ class MAE(Method):
         wide, n = config.decoder_width, (config.view.size // encoder.patch) ** 2
         self.join = Linear(encoder.width, wide)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, wide))
-        self.positions = nn.Parameter(torch.zeros(1, 1 + n, wide))
+        encoder.positions.requires_grad_(False)
+        grid = sine_positions(math.isqrt(n), wide)
+        self.register_buffer("positions", torch.cat([grid.new_zeros(1, 1, wide), grid], dim=1))
         blocks = [Block(wide, config.decoder_heads) for _ in range(config.decoder_depth)]
         self.decoder = nn.Sequential(*blocks, nn.LayerNorm(wide, eps=1e-6))
         self.to_pixels = Linear(wide, encoder.patch**2)
-        for token in (self.mask_token, self.positions):
-            nn.init.trunc_normal_(token, std=0.02)
+        nn.init.trunc_normal_(self.mask_token, std=0.02)
 
     def forward(self, batch: Batch) -> Outcome:
         """Encode a quarter, decode all, compare what was hidden."""
