@@ -1,27 +1,61 @@
 """The one door through which a study is reviewed. No Qt."""
 
-from napari_cmr.review.events import Event, PhasesSet, Segmented, StackChosen, StudyOpened
-from napari_cmr.review.session import (
-    Predictor,
-    Reading,
-    ReviewSession,
-    Spacing,
-    sax_predictor,
-    suggested,
+from napari_cmr.review.events import (
+    Corrected,
+    Event,
+    Judged,
+    PhasesSet,
+    ProjectChosen,
+    Segmented,
+    StackChosen,
+    StudyOpened,
+    Undone,
 )
+from napari_cmr.review.history import History, State, Touch
+from napari_cmr.review.interpolation import between_phases, between_slices
+from napari_cmr.review.predictors import Predictor, sax_predictor, suggested
+from napari_cmr.review.project import Project, default_folder, default_reader
+from napari_cmr.review.proposal import Proposal
+from napari_cmr.review.reading import Reading, replay
+from napari_cmr.review.record import Box, Frame, Kind, Patch, Record, Verdict, changed_box
+from napari_cmr.review.session import ReviewSession, Spacing
+from napari_cmr.review.study_key import StackInfo, stack_key
 from napari_cmr.review.task import Task
 
 __all__ = [
+    "Box",
+    "Corrected",
     "Event",
+    "Frame",
+    "History",
+    "Judged",
+    "Kind",
+    "Patch",
     "PhasesSet",
     "Predictor",
+    "Project",
+    "ProjectChosen",
+    "Proposal",
     "Reading",
+    "Record",
     "ReviewSession",
     "Segmented",
     "Spacing",
     "StackChosen",
+    "StackInfo",
+    "State",
     "StudyOpened",
     "Task",
+    "Touch",
+    "Undone",
+    "Verdict",
+    "between_phases",
+    "between_slices",
+    "changed_box",
+    "default_folder",
+    "default_reader",
+    "replay",
     "sax_predictor",
+    "stack_key",
     "suggested",
 ]

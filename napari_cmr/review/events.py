@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_cmr.io import Catalogue
+from napari_cmr.review.record import Box, Record
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,30 @@ class Segmented:
 
 
 @dataclass(frozen=True)
+class Corrected:
+    """A reader changed labels inside a box: a stroke, or something proposed and accepted."""
+
+    stack_id: str
+    box: Box
+
+
+@dataclass(frozen=True, eq=False)
+class Undone:
+    """A step was taken back, or done again."""
+
+    stack_id: str
+    step: Record
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A reader accepted, rejected or flagged something."""
+
+    stack_id: str
+
+
+@dataclass(frozen=True)
 class PhasesSet:
     """A reader set end diastole or end systole of a stack; None is found from the volumes."""
 
@@ -37,4 +62,11 @@ class PhasesSet:
     es: int | None
 
 
-Event = StudyOpened | StackChosen | Segmented | PhasesSet
+@dataclass(frozen=True)
+class ProjectChosen:
+    """Another project keeps the work, or another reader does it."""
+
+
+Event = (
+    StudyOpened | StackChosen | Segmented | Corrected | Undone | Judged | PhasesSet | ProjectChosen
+)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from psygnal import Signal
 
@@ -14,49 +15,44 @@ from napari_cmr import io, measure
 from napari_cmr.core import (
     Cancel,
     InputError,
+    LabelArray,
     Measures,
     Progress,
     Segmentation,
     Stack,
-    View,
     placing,
 )
-from napari_cmr.review.events import Event, PhasesSet, Segmented, StackChosen, StudyOpened
+from napari_cmr.review import editing
+from napari_cmr.review.events import (
+    Corrected,
+    Event,
+    Judged,
+    PhasesSet,
+    ProjectChosen,
+    Segmented,
+    StackChosen,
+    StudyOpened,
+    Undone,
+)
+from napari_cmr.review.history import State
+from napari_cmr.review.predictors import Predictor, sax_predictor, suggested
+from napari_cmr.review.project import Project, default_reader
+from napari_cmr.review.proposal import Proposal
+from napari_cmr.review.reading import Reading, restored
+from napari_cmr.review.record import Box, Frame, Kind, Record, Verdict
+from napari_cmr.review.study_key import StackInfo, stack_key
 from napari_cmr.review.task import Task
-
-Predictor: TypeAlias = Callable[[Stack, Progress | None, Cancel | None], Segmentation]
-"""Finds structures on a stack; it may be called in another thread."""
 
 Spacing: TypeAlias = tuple[float, float, float]
 """(slice, row, column) step in mm."""
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
-    """What is known of one stack; a change makes a new one.
-
-    ``ed`` and ``es`` are phases that a reader set, None where the volumes decide.
-    """
-
-    stack: Stack
-    segmentation: Segmentation | None = None
-    measures: Measures | None = None
-    ed: int | None = None
-    es: int | None = None
-
-    def measured(self) -> Reading:
-        """The same with measures that follow from its segmentation and phases."""
-        if self.segmentation is None:
-            return replace(self, measures=None)
-        measures = measure.function(self.segmentation, ed=self.ed, es=self.es)
-        return replace(self, measures=measures)
-
-
-@dataclass(frozen=True, eq=False)
 class _State:
-    """All that a session knows, replaced as a whole so that nothing is ever half-changed."""
+    """What is open, replaced as a whole so that nothing is ever half-changed."""
 
     catalogue: io.Catalogue | None = None
+    loaded: Mapping[str, Stack] = field(default_factory=lambda: MappingProxyType({}))
     readings: Mapping[str, Reading] = field(default_factory=lambda: MappingProxyType({}))
     current: str | None = None
 
@@ -75,12 +71,31 @@ class ReviewSession:
 
     Every intention raises `InputError` where the input is at fault and `CancelledError` where
     it was cancelled; then the session is as it was before.
+
+    Parameters
+    ----------
+    project
+        What keeps every change; by default one in memory.
+    reader
+        Who reviews; by default the user's name on this computer.
     """
 
     changed = Signal(object)
 
-    def __init__(self) -> None:
+    def __init__(self, project: Project | None = None, reader: str = "") -> None:
         self._state = _State()
+        self._project = project or Project.in_memory()
+        self._reader = reader or default_reader()
+
+    @property
+    def project(self) -> Project:
+        """What keeps every change."""
+        return self._project
+
+    @property
+    def reader(self) -> str:
+        """Who reviews."""
+        return self._reader
 
     @property
     def catalogue(self) -> io.Catalogue | None:
@@ -104,6 +119,11 @@ class ReviewSession:
         return None if self.reading is None else self.reading.segmentation
 
     @property
+    def state(self) -> State:
+        """How far the reading of the chosen stack is."""
+        return State.NEW if self.reading is None else self.reading.history.state
+
+    @property
     def measures(self) -> Measures | None:
         """Numbers of the chosen stack."""
         return None if self.reading is None else self.reading.measures
@@ -124,8 +144,8 @@ class ReviewSession:
 
     def adopt(self, catalogue: io.Catalogue, stacks: tuple[Stack, ...] = ()) -> None:
         """Take a study that was read already, with such of its stacks as are loaded."""
-        readings = {stack.stack_id: Reading(stack) for stack in stacks}
-        self._change(_State(catalogue, MappingProxyType(readings)), StudyOpened(catalogue))
+        loaded = MappingProxyType({stack.stack_id: stack for stack in stacks})
+        self._change(_State(catalogue, loaded), StudyOpened(catalogue))
 
     def suggest(self) -> str:
         """Name of the stack to look at first: the short-axis cine, else the first one."""
@@ -139,33 +159,44 @@ class ReviewSession:
         progress: Progress | None = None,
         cancel: Cancel | None = None,
     ) -> Stack:
-        """Load a stack and make it the one under review.
+        """Load a stack and make it the one under review, as the project has it.
 
         Parameters
         ----------
         spacing
-            (slice, row, column) step in mm where the source does not give it. It begins the
-            reading of this stack anew, because structures are found at a known scale.
+            (slice, row, column) step in mm where the source does not give it. What was predicted
+            at another spacing is taken off, because structures are found at a known scale; what
+            the reader drew stays.
         """
-        return self.choosing(stack_id, spacing)(progress, cancel)
+        task = self.choosing(stack_id, spacing)
+        reading = task.run(progress, cancel)
+        task.commit(reading)
+        return reading.stack
 
-    def choosing(self, stack_id: str, spacing: Spacing | None = None) -> Task[Stack]:
+    def choosing(self, stack_id: str, spacing: Spacing | None = None) -> Task[Reading]:
         """The task of `choose`."""
-        catalogue = self._open_catalogue()
+        catalogue, project, reader = self._open_catalogue(), self._project, self._reader
         entry = next((e for e in catalogue.entries if e.stack_id == stack_id), None)
         if entry is None:
             names = ", ".join(e.stack_id for e in catalogue.entries)
             raise InputError(f"The study has no stack '{stack_id}'; it has {names}.")
         known = self._state.readings.get(stack_id) if spacing is None else None
+        loaded = self._state.loaded.get(stack_id) if spacing is None else None
 
-        def run(progress: Progress | None, cancel: Cancel | None) -> Stack:
+        def run(progress: Progress | None, cancel: Cancel | None) -> Reading:
             if known is not None:
-                return known.stack
-            return io.load(entry, spacing=spacing, progress=progress, cancel=cancel)
+                return known
+            stack = loaded or io.load(entry, spacing=spacing, progress=progress, cancel=cancel)
+            key = stack_key(stack)
+            return Reading(stack, key, restored(project, stack, key, reader))
 
-        def commit(stack: Stack) -> None:
+        def commit(reading: Reading) -> None:
             self._check_still_open(catalogue)
-            reading = known if known is not None else Reading(stack)
+            self._check_same_project(project, reader)
+            if reading is not known:
+                reading = self._sharing(reading)
+                project.add_stack(StackInfo.of(reading.stack, reading.key, project.salt))
+                self._take_off_at_other_spacing(reading, spacing)
             self._change(self._state.with_reading(reading, stack_id), StackChosen(stack_id))
 
         return Task("Loading images", run, commit)
@@ -174,21 +205,27 @@ class ReviewSession:
         self,
         predictor: Predictor | None = None,
         *,
+        over_expert: bool = False,
         progress: Progress | None = None,
         cancel: Cancel | None = None,
     ) -> Segmentation:
-        """Find the structures of the chosen stack and measure them.
+        """Find the structures of the chosen stack and take them, as `apply_prediction` does.
 
         Parameters
         ----------
         predictor
             What finds them; by default the best model that the shelf has for short-axis cines.
+        over_expert
+            Whether pixels that the reader drew, agreed to or accepted may change too.
         """
-        return self.predicting(predictor)(progress, cancel)
+        return self.predicting(predictor, over_expert=over_expert)(progress, cancel)
 
-    def predicting(self, predictor: Predictor | None = None) -> Task[Segmentation]:
+    def predicting(
+        self, predictor: Predictor | None = None, *, over_expert: bool = False
+    ) -> Task[Segmentation]:
         """The task of `predict`."""
         catalogue, reading = self._open_catalogue(), self._chosen_reading()
+        project, reader = self._project, self._reader
         find = predictor or sax_predictor()
 
         def run(progress: Progress | None, cancel: Cancel | None) -> Segmentation:
@@ -196,12 +233,116 @@ class ReviewSession:
 
         def commit(segmentation: Segmentation) -> None:
             self._check_still_open(catalogue)
-            stack_id = reading.stack.stack_id
-            latest = replace(self._state.readings[stack_id], segmentation=segmentation)
-            state = self._state.with_reading(latest.measured(), self._state.current)
-            self._change(state, Segmented(stack_id))
+            self._check_same_project(project, reader)
+            self._apply(reading, segmentation, over_expert=over_expert)
 
         return Task("Segmenting", run, commit)
+
+    def apply_prediction(self, segmentation: Segmentation, *, over_expert: bool = False) -> None:
+        """Take labels that were found on the chosen stack, as one step.
+
+        Parameters
+        ----------
+        over_expert
+            Whether pixels that the reader drew, agreed to or accepted may change too.
+        """
+        self._apply(self._chosen_reading(), segmentation, over_expert=over_expert)
+
+    def start_from(self, reader: str) -> None:
+        """Take the labels of another reader of the same project as a start, as one step."""
+        reading = self._chosen_reading()
+        other = restored(self._project, reading.stack, reading.key, reader)
+        if not other.has_labels:
+            raise InputError(f"The project has no labels of this stack by {reader}.")
+        found = Segmentation.on(reading.stack, other.labels, f"reader {reader}")
+        self._apply(reading, found, over_expert=False)
+
+    def correct(self, box: Box, labels: LabelArray) -> bool:
+        """Take a stroke of brush, eraser, polygon or fill.
+
+        Parameters
+        ----------
+        box
+            First and one past the last phase, slice, row and column of what may have changed.
+        labels
+            uint8 of the box's shape, as they are after the stroke.
+
+        Returns
+        -------
+        Whether anything changed.
+        """
+        reading = self._chosen_reading()
+        return self._corrected(reading, editing.stroke(reading, self._reader, box, labels))
+
+    def accept_proposal(self, proposal: Proposal, frames: Iterable[Frame] | None = None) -> bool:
+        """Take a proposal, or some frames of it, as one step; whether anything changed.
+
+        A frame that the reader drew on or accepted, even since the proposal, stays as it is.
+        """
+        reading = self._chosen_reading()
+        record = editing.proposed(reading, self._reader, proposal, frames)
+        return self._corrected(reading, record)
+
+    def undo(self) -> Record:
+        """Take back the last step that stands: a stroke, a prediction, a proposal, a verdict.
+
+        Returns
+        -------
+        The step; its patch's box, or its frames, say where it acted.
+        """
+        return self._step_back(Kind.UNDO)
+
+    def redo(self) -> Record:
+        """Do again what was undone last."""
+        return self._step_back(Kind.REDO)
+
+    def judge(self, frames: Iterable[Frame] | None, said: Verdict) -> None:
+        """Accept or reject frames, (phase, slice), or take that back; None is all of them.
+
+        A frame that changes afterwards waits for its verdict again.
+        """
+        reading = self._chosen_reading()
+        if said is Verdict.ACCEPTED and reading.segmentation is None:
+            raise InputError("There is nothing to accept yet; segment the stack or draw on it.")
+        phases, slices = reading.stack.shape[:2]
+        every = [(t, z) for t in range(phases) for z in range(slices)]
+        record = editing.verdict(reading, self._reader, every if frames is None else frames, said)
+        if record is not None:
+            self._log(reading, record)
+            self.changed.emit(Judged(reading.stack.stack_id))
+
+    def flag(self, flagged: bool = True) -> None:
+        """Mark the stack for somebody to look at, or take the mark off."""
+        reading = self._chosen_reading()
+        if reading.history.flagged != flagged:
+            self._note(reading, Kind.FLAG, flagged=flagged)
+            self.changed.emit(Judged(reading.stack.stack_id))
+
+    def note_position(self, phase: int, slice_index: int) -> None:
+        """Remember where the reader is, for the next time; tells nobody."""
+        reading = self._chosen_reading()
+        if reading.history.position != (phase, slice_index):
+            self._note(reading, Kind.POSITION, phase=phase, slice=slice_index)
+
+    def use_project(self, project: Project, reader: str = "") -> None:
+        """Keep the work in another project, or as another reader, and show what that one has.
+
+        Raises
+        ------
+        InputError
+            If work of the present project is in memory only; save that elsewhere first.
+        """
+        if self._project is not project and self._project.unsaved and not self._project.flush():
+            raise InputError(
+                f"{self._project.unsaved} changes are in memory only; save them in a folder first."
+            )
+        self._switch(project, reader or self._reader)
+
+    def save_elsewhere(self, folder: Path) -> None:
+        """Write all that the project has into a folder without one, and go on there."""
+        old = self._project
+        self._switch(old.save_elsewhere(folder), self._reader)
+        old.close()
 
     def set_phases(self, ed: int | None, es: int | None) -> None:
         """Set end diastole and end systole by hand.
@@ -218,11 +359,8 @@ class ReviewSession:
                 raise InputError(
                     f"{name} cannot be phase {phase}; the stack has phases 0 to {n_phases - 1}."
                 )
-        changed = replace(reading, ed=ed, es=es).measured()
-        self._change(
-            self._state.with_reading(changed, self._state.current),
-            PhasesSet(reading.stack.stack_id, ed, es),
-        )
+        self._note(reading, Kind.PHASES, ed=ed, es=es)
+        self.changed.emit(PhasesSet(reading.stack.stack_id, ed, es))
 
     def export(self, folder: Path) -> tuple[Path, ...]:
         """Write ``labels.nii.gz``, ``measures.json`` and ``measures.csv`` of the chosen stack.
@@ -258,41 +396,71 @@ class ReviewSession:
         if self._state.catalogue is not catalogue:
             raise InputError("Another study was opened in the meantime; start again on this one.")
 
+    def _check_same_project(self, project: Project, reader: str) -> None:
+        if self._project is not project or self._reader != reader:
+            raise InputError("Another project was opened in the meantime; start again on this one.")
+
+    def _sharing(self, reading: Reading) -> Reading:
+        """The reading; two stacks with the same images have one history."""
+        for other in self._state.readings.values():
+            if other.key == reading.key:
+                return Reading(reading.stack, reading.key, other.history)
+        return reading
+
+    def _take_off_at_other_spacing(self, reading: Reading, spacing: Spacing | None) -> None:
+        history = reading.history
+        if spacing is None or not history.has_labels or _same(history.spacing_mm, spacing):
+            return
+        nothing = Segmentation.on(reading.stack, history.labels * 0)
+        record = editing.prediction(
+            reading, self._reader, nothing, over_expert=False, taken_off=True
+        )
+        self._log(reading, record)
+
+    def _apply(self, reading: Reading, found: Segmentation, *, over_expert: bool) -> None:
+        record = editing.prediction(reading, self._reader, found, over_expert=over_expert)
+        self._log(reading, record)
+        self.changed.emit(Segmented(reading.stack.stack_id))
+
+    def _corrected(self, reading: Reading, record: Record | None) -> bool:
+        if record is None or record.patch is None:
+            return False
+        self._log(reading, record)
+        self.changed.emit(Corrected(reading.stack.stack_id, record.patch.box))
+        return True
+
+    def _step_back(self, kind: Kind) -> Record:
+        reading = self._chosen_reading()
+        history = reading.history
+        step = history.undoable if kind is Kind.UNDO else history.redoable
+        if step is None:
+            raise InputError(f"There is nothing to {kind.value}.")
+        self._note(reading, kind, of=step.number)
+        self.changed.emit(Undone(reading.stack.stack_id, step, again=kind is Kind.REDO))
+        return step
+
+    def _note(self, reading: Reading, kind: Kind, **body: Any) -> None:
+        self._log(reading, editing.record_of(reading, self._reader, kind, **body))
+
+    def _log(self, reading: Reading, record: Record) -> None:
+        reading.history.take(record)
+        self._project.append(record)
+
+    def _switch(self, project: Project, reader: str) -> None:
+        """Show every open stack as the project has it."""
+        readings = {}
+        for name, old in self._state.readings.items():
+            history = restored(project, old.stack, old.key, reader)
+            readings[name] = Reading(old.stack, old.key, history)
+        for reading in readings.values():
+            project.add_stack(StackInfo.of(reading.stack, reading.key, project.salt))
+        self._project, self._reader = project, reader
+        self._change(replace(self._state, readings=MappingProxyType(readings)), ProjectChosen())
+
     def _change(self, state: _State, event: Event) -> None:
         self._state = state
         self.changed.emit(event)
 
 
-def suggested(catalogue: io.Catalogue) -> str:
-    """Name of the stack to look at first: the short-axis cine, else the first one."""
-    try:
-        return io.sax_cine(catalogue).stack_id
-    except InputError:
-        return catalogue.entries[0].stack_id
-
-
-def sax_predictor(model: str | Path | None = None) -> Predictor:
-    """What segments short-axis cines.
-
-    Parameters
-    ----------
-    model
-        Name on the shelf or a version's folder; None is the shelf's best.
-
-    Returns
-    -------
-    A predictor that raises `InputError` if the stack shows another view.
-    """
-
-    def find(stack: Stack, progress: Progress | None, cancel: Cancel | None) -> Segmentation:
-        if stack.view not in (View.SAX, View.UNKNOWN):
-            raise InputError(
-                f"The model reads short-axis stacks and {stack.stack_id} is {stack.view}; "
-                "choose a short-axis one."
-            )
-        from napari_cmr import nets  # imports torch, which takes seconds
-
-        loaded = nets.load_model(model, task="cine_sax_seg")
-        return nets.predict(stack, loaded, progress=progress, cancel=cancel)
-
-    return find
+def _same(one: tuple[float, ...] | None, other: Spacing) -> bool:
+    return one is not None and all(math.isclose(a, b) for a, b in zip(one, other, strict=True))

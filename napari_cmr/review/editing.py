@@ -1,0 +1,138 @@
+"""Records that a reader's actions make: checked, ready to be folded and logged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from napari_cmr.core import InputError, LabelArray, Segmentation, Structure
+from napari_cmr.review.proposal import Proposal
+from napari_cmr.review.reading import Reading
+from napari_cmr.review.record import (
+    Box,
+    Frame,
+    Kind,
+    Patch,
+    Record,
+    Verdict,
+    changed_box,
+    inside,
+    now,
+)
+
+
+def record_of(
+    reading: Reading,
+    reader: str,
+    kind: Kind,
+    patch: Patch | None = None,
+    **body: Any,
+) -> Record:
+    """The next record of a reading, made on the prediction that its labels stand on."""
+    history = reading.history
+    model = body.get("made_by", history.model)
+    return Record(reading.key, reader, history.number + 1, now(), kind, model, patch, body)
+
+
+def stroke(reading: Reading, reader: str, box: Box, labels: LabelArray) -> Record | None:
+    """Labels of a box as a reader drew them; None if they are as they were."""
+    shape = reading.history.shape
+    if any(not 0 <= a < b <= n for (a, b), n in zip(box, shape, strict=True)):
+        raise InputError(f"The box {box} does not lie in the stack, which is {shape}.")
+    size = tuple(stop - start for start, stop in box)
+    if labels.shape != size or labels.dtype != np.uint8:
+        raise InputError(f"Labels of the box must be uint8 of shape {size}.")
+    if labels.max(initial=0) > max(Structure):
+        raise InputError(
+            f"There is no structure {labels.max()}; choose a label from 1 to {max(Structure)}."
+        )
+    patch = _patch(reading, box, labels)
+    return None if patch is None else record_of(reading, reader, Kind.STROKE, patch)
+
+
+def prediction(
+    reading: Reading,
+    reader: str,
+    found: Segmentation,
+    *,
+    over_expert: bool,
+    taken_off: bool = False,
+) -> Record:
+    """A prediction on the stack; pixels that a reader made or agreed to stay unless told.
+
+    One that is taken off leaves the stack as if it had not been segmented.
+    """
+    history = reading.history
+    if found.labels.shape != history.shape:
+        raise InputError("The prediction is not on the grid of the stack; predict it again.")
+    labels = found.labels
+    if not over_expert:
+        labels = np.where(history.protected(), history.labels, labels)
+    box = changed_box(history.labels, labels)
+    patch = None
+    if box is not None:
+        where = inside(box)
+        patch = Patch.of(box, history.labels[where], labels[where])
+    geometry = reading.stack.geometry
+    return record_of(
+        reading,
+        reader,
+        Kind.PREDICTION,
+        patch,
+        made_by=found.model,
+        there=not taken_off,
+        findings=[[f.code, f.message, f.action] for f in found.findings],
+        spacing_mm=list(geometry.spacing) if geometry.spacing_known else None,
+        over_expert=over_expert,
+    )
+
+
+def proposed(
+    reading: Reading, reader: str, proposal: Proposal, frames: Iterable[Frame] | None
+) -> Record | None:
+    """Some or all frames of a proposal, as one step; None if they change nothing.
+
+    A frame that the reader has drawn on or accepted, even since the proposal, stays.
+    """
+    history = reading.history
+    chosen = proposal.only(frames).without(history.own_frames())
+    labels = history.labels.copy()
+    for frame, drawn in chosen.frames.items():
+        labels[frame] = drawn
+    box = changed_box(history.labels, labels)
+    if box is None:
+        return None
+    where = inside(box)
+    patch = Patch.of(box, history.labels[where], labels[where])
+    return record_of(
+        reading, reader, proposal.kind, patch, frames=[list(f) for f in sorted(chosen.frames)]
+    )
+
+
+def verdict(reading: Reading, reader: str, frames: Iterable[Frame], said: Verdict) -> Record | None:
+    """What a reader says of frames; None if that was said already."""
+    phases, slices = reading.history.shape[:2]
+    news = []
+    for phase, index in frames:
+        if not (0 <= phase < phases and 0 <= index < slices):
+            raise InputError(f"There is no phase {phase}, slice {index} in the stack.")
+        if reading.history.verdict((phase, index)) is not said:
+            news.append([phase, index])
+    if not news:
+        return None
+    return record_of(reading, reader, Kind.VERDICT, frames=news, verdict=said.value)
+
+
+def _patch(reading: Reading, box: Box, labels: LabelArray) -> Patch | None:
+    """The part of a box in which labels change."""
+    before = reading.history.labels[inside(box)]
+    inner = changed_box(before, labels)
+    if inner is None:
+        return None
+    t, z, y, x = (
+        (start + first, start + last) for (start, _), (first, last) in zip(box, inner, strict=True)
+    )
+    cut = inside(inner)
+    return Patch.of((t, z, y, x), before[cut], labels[cut])

@@ -1,0 +1,255 @@
+"""Labels and decisions as a fold of the log: live and on reopening the same code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cmr.core import Finding, InputError, LabelArray
+from napari_cmr.review.record import (
+    STEPS,
+    Frame,
+    Kind,
+    Patch,
+    Record,
+    Verdict,
+    pack,
+    unpack,
+)
+
+Shape = tuple[int, int, int, int]
+
+
+class Touch(IntEnum):
+    """Whose a pixel is."""
+
+    NOBODY = 0
+    AGREED = 1
+    """Interpolated or propagated, with the reader's consent."""
+    HAND = 2
+    """Drawn or erased by the reader."""
+
+
+class State(StrEnum):
+    """How far the reading of a stack is."""
+
+    NEW = "new"
+    PREDICTED = "predicted"
+    CORRECTED = "corrected"
+    ACCEPTED = "accepted"
+    FLAGGED = "flagged"
+
+
+_VERDICTS = tuple(Verdict)
+_TOUCH = {Kind.STROKE: Touch.HAND, Kind.INTERPOLATION: Touch.AGREED, Kind.PROPAGATION: Touch.AGREED}
+
+
+@dataclass(frozen=True)
+class _Prediction:
+    """What the labels stand on."""
+
+    model: str = ""
+    there: bool = False
+    findings: tuple[Finding, ...] = ()
+    spacing_mm: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A record that undo takes back, with what the record itself does not say."""
+
+    record: Record
+    touched: bytes
+    verdicts: bytes
+    prediction: _Prediction
+
+
+class History:
+    """What one reader did to one stack.
+
+    Parameters
+    ----------
+    shape
+        (t, z, y, x) of the stack.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self.labels: LabelArray = np.zeros(shape, np.uint8)
+        """``(t, z, y, x)`` in map ``cmr``; only `take` writes to it."""
+        self.touched: npt.NDArray[np.uint8] = np.zeros(shape, np.uint8)
+        """``(t, z, y, x)``, values of `Touch`."""
+        self._verdicts = np.zeros(shape[:2], np.uint8)
+        self._prediction = _Prediction()
+        self.ed: int | None = None
+        self.es: int | None = None
+        self.position: Frame | None = None
+        self.flagged = False
+        self.number = 0
+        """Of the last record."""
+        self._corrections = 0
+        self._done: list[_Step] = []
+        self._undone: list[_Step] = []
+
+    @property
+    def model(self) -> str:
+        """Name and version of the prediction that the labels stand on."""
+        return self._prediction.model
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Of that prediction."""
+        return self._prediction.findings
+
+    @property
+    def spacing_mm(self) -> tuple[float, ...] | None:
+        """(slice, row, column) at which that prediction was made; None where unknown."""
+        return self._prediction.spacing_mm
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether anything was found or drawn, an empty answer included."""
+        return self._prediction.there or self._corrections > 0
+
+    @property
+    def state(self) -> State:
+        """How far the reading is."""
+        if self.flagged:
+            return State.FLAGGED
+        if (self._verdicts == _VERDICTS.index(Verdict.ACCEPTED)).all():
+            return State.ACCEPTED
+        if self._corrections:
+            return State.CORRECTED
+        return State.PREDICTED if self.has_labels else State.NEW
+
+    @property
+    def undoable(self) -> Record | None:
+        """What undo would take back."""
+        return self._done[-1].record if self._done else None
+
+    @property
+    def redoable(self) -> Record | None:
+        """What redo would do again."""
+        return self._undone[-1].record if self._undone else None
+
+    @property
+    def steps(self) -> tuple[Record, ...]:
+        """What stands, oldest first."""
+        return tuple(step.record for step in self._done)
+
+    def verdict(self, frame: Frame) -> Verdict:
+        """What the reader said of a frame."""
+        return _VERDICTS[int(self._verdicts[frame])]
+
+    def frames_with(self, verdict: Verdict) -> set[Frame]:
+        """Frames of which the reader said so."""
+        found = np.argwhere(self._verdicts == _VERDICTS.index(verdict))
+        return {(int(t), int(z)) for t, z in found}
+
+    def own_frames(self) -> set[Frame]:
+        """Frames that the reader drew on or accepted: keys for interpolation."""
+        drawn = np.argwhere((self.touched == Touch.HAND).any(axis=(2, 3)))
+        return {(int(t), int(z)) for t, z in drawn} | self.frames_with(Verdict.ACCEPTED)
+
+    def protected(self) -> npt.NDArray[np.bool_]:
+        """``(t, z, y, x)`` pixels that a new prediction leaves alone unless told otherwise."""
+        accepted = self._verdicts == _VERDICTS.index(Verdict.ACCEPTED)
+        protected: npt.NDArray[np.bool_] = (self.touched > 0) | accepted[:, :, None, None]
+        return protected
+
+    def take(self, record: Record) -> None:
+        """Fold one record in.
+
+        Raises
+        ------
+        InputError
+            If the record does not follow on what was folded before.
+        """
+        if record.number != self.number + 1:
+            raise _damaged(record)
+        if record.kind is Kind.UNDO:
+            self._undo(record)
+        elif record.kind is Kind.REDO:
+            self._redo(record)
+        elif record.kind in STEPS:
+            self._do(record)
+            self._undone.clear()
+        else:
+            self._note(record)
+        self.number = record.number
+
+    def _do(self, record: Record) -> None:
+        self._done.append(self._step(record))
+        self._corrections += record.kind in _TOUCH
+        if record.patch is not None:
+            self._apply(record, record.patch)
+        if record.kind is Kind.VERDICT:
+            verdict = _VERDICTS.index(Verdict(record.body["verdict"]))
+            for frame in record.body["frames"]:
+                self._verdicts[tuple(frame)] = verdict
+        if record.kind is Kind.PREDICTION:
+            spacing = record.body.get("spacing_mm")
+            self._prediction = _Prediction(
+                record.body["made_by"],
+                record.body["there"],
+                tuple(Finding(*parts) for parts in record.body["findings"]),
+                None if spacing is None else tuple(spacing),
+            )
+
+    def _step(self, record: Record) -> _Step:
+        touched = b"" if record.patch is None else pack(self.touched[record.patch.where])
+        return _Step(record, touched, self._verdicts.tobytes(), self._prediction)
+
+    def _apply(self, record: Record, patch: Patch) -> None:
+        before, after = patch.labels()
+        self._put(record, patch, expected=before, labels=after)
+        changed = before != after
+        self.touched[patch.where][changed] = _TOUCH.get(record.kind, Touch.NOBODY)
+        # A frame that was judged and then changed waits for its verdict again.
+        frames = patch.where[:2]
+        self._verdicts[frames][changed.any(axis=(2, 3))] = _VERDICTS.index(Verdict.NONE)
+
+    def _put(
+        self, record: Record, patch: Patch, *, expected: LabelArray, labels: LabelArray
+    ) -> None:
+        here = self.labels[patch.where]
+        if here.shape != expected.shape or not np.array_equal(here, expected):
+            raise _damaged(record)
+        self.labels[patch.where] = labels
+
+    def _undo(self, record: Record) -> None:
+        if not self._done or self._done[-1].record.number != record.body["of"]:
+            raise _damaged(record)
+        step = self._done.pop()
+        self._corrections -= step.record.kind in _TOUCH
+        patch = step.record.patch
+        if patch is not None:
+            before, after = patch.labels()
+            self._put(record, patch, expected=after, labels=before)
+            self.touched[patch.where] = unpack(step.touched, patch.shape)
+        self._verdicts = np.frombuffer(step.verdicts, np.uint8).reshape(self.shape[:2]).copy()
+        self._prediction = step.prediction
+        self._undone.append(step)
+
+    def _redo(self, record: Record) -> None:
+        if not self._undone or self._undone[-1].record.number != record.body["of"]:
+            raise _damaged(record)
+        self._do(self._undone.pop().record)
+
+    def _note(self, record: Record) -> None:
+        if record.kind is Kind.PHASES:
+            self.ed, self.es = record.body["ed"], record.body["es"]
+        elif record.kind is Kind.POSITION:
+            self.position = (record.body["phase"], record.body["slice"])
+        elif record.kind is Kind.FLAG:
+            self.flagged = record.body["flagged"]
+
+
+def _damaged(record: Record) -> InputError:
+    return InputError(
+        f"The project's log does not fit itself at change {record.number}; "
+        "restore the project from a copy."
+    )

@@ -1,0 +1,48 @@
+"""What finds structures on a stack, and which stack to look at first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+from napari_cmr import io
+from napari_cmr.core import Cancel, InputError, Progress, Segmentation, Stack, View
+
+Predictor: TypeAlias = Callable[[Stack, Progress | None, Cancel | None], Segmentation]
+"""Finds structures on a stack; it may be called in another thread."""
+
+
+def suggested(catalogue: io.Catalogue) -> str:
+    """Name of the stack to look at first: the short-axis cine, else the first one."""
+    try:
+        return io.sax_cine(catalogue).stack_id
+    except InputError:
+        return catalogue.entries[0].stack_id
+
+
+def sax_predictor(model: str | Path | None = None) -> Predictor:
+    """What segments short-axis cines.
+
+    Parameters
+    ----------
+    model
+        Name on the shelf or a version's folder; None is the shelf's best.
+
+    Returns
+    -------
+    A predictor that raises `InputError` if the stack shows another view.
+    """
+
+    def find(stack: Stack, progress: Progress | None, cancel: Cancel | None) -> Segmentation:
+        if stack.view not in (View.SAX, View.UNKNOWN):
+            raise InputError(
+                f"The model reads short-axis stacks and {stack.stack_id} is {stack.view}; "
+                "choose a short-axis one."
+            )
+        from napari_cmr import nets  # imports torch, which takes seconds
+
+        loaded = nets.load_model(model, task="cine_sax_seg")
+        return nets.predict(stack, loaded, progress=progress, cancel=cancel)
+
+    return find

@@ -1,0 +1,167 @@
+"""One line of the log: what changed, who did it, when, and on which model's prediction."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from napari_cmr.core import InputError, LabelArray
+
+Box: TypeAlias = tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int]]
+"""First and one past the last index along (phase, slice, row, column)."""
+
+Frame: TypeAlias = tuple[int, int]
+"""(phase, slice), counted from 0."""
+
+_FAST = 1  # zlib's level: labels are long runs, so more effort saves little
+
+
+class Kind(StrEnum):
+    """What was done."""
+
+    STROKE = "stroke"
+    PREDICTION = "prediction"
+    INTERPOLATION = "interpolation"
+    PROPAGATION = "propagation"
+    VERDICT = "verdict"
+    FLAG = "flag"
+    PHASES = "phases"
+    POSITION = "position"
+    UNDO = "undo"
+    REDO = "redo"
+
+
+PIXELS = frozenset({Kind.STROKE, Kind.PREDICTION, Kind.INTERPOLATION, Kind.PROPAGATION})
+"""Kinds that change labels; each carries a `Patch`."""
+
+STEPS = PIXELS | {Kind.VERDICT}
+"""Kinds that undo takes back, one at a time."""
+
+
+class Verdict(StrEnum):
+    """What a reader says of a frame."""
+
+    NONE = "none"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Labels of a box before and after, packed by zlib from uint8 in C order."""
+
+    box: Box
+    before: bytes
+    after: bytes
+
+    @classmethod
+    def of(cls, box: Box, before: LabelArray, after: LabelArray) -> Patch:
+        """Pack two arrays of the box's shape."""
+        return cls(box, pack(before), pack(after))
+
+    @property
+    def where(self) -> tuple[slice, slice, slice, slice]:
+        """Index of the box in an array of (phase, slice, row, column)."""
+        return inside(self.box)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the box."""
+        return tuple(stop - start for start, stop in self.box)
+
+    def labels(self) -> tuple[LabelArray, LabelArray]:
+        """The labels before and after.
+
+        Raises
+        ------
+        InputError
+            If what is packed is not of the box's size.
+        """
+        return unpack(self.before, self.shape), unpack(self.after, self.shape)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of the log.
+
+    Parameters
+    ----------
+    stack
+        Key of the stack; see `stack_key`.
+    reader
+        Who did it.
+    number
+        1, 2, ... within the line of this stack and reader.
+    at
+        UTC, ISO 8601, with milliseconds.
+    model
+        Name and version of the prediction that the labels stood on; empty where there was none.
+    patch
+        The labels that changed; only of the kinds in `PIXELS`.
+    body
+        Further plain values, by kind.
+    """
+
+    stack: str
+    reader: str
+    number: int
+    at: str
+    kind: Kind
+    model: str = ""
+    patch: Patch | None = None
+    body: dict[str, Any] = field(default_factory=dict, hash=False)
+
+
+def now() -> str:
+    """The time for a record."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def inside(box: Box) -> tuple[slice, slice, slice, slice]:
+    """Index of a box in an array of (phase, slice, row, column)."""
+    t, z, y, x = (slice(*ends) for ends in box)
+    return t, z, y, x
+
+
+def changed_box(before: LabelArray, after: LabelArray) -> Box | None:
+    """The smallest box that holds all differences of two 4-D arrays; None where there is none."""
+    different = before != after
+    if not different.any():
+        return None
+    ends = []
+    for axis in range(4):
+        others = tuple(a for a in range(4) if a != axis)
+        found = np.flatnonzero(different.any(axis=others))
+        ends.append((int(found[0]), int(found[-1]) + 1))
+    t, z, y, x = ends
+    return t, z, y, x
+
+
+def pack(labels: LabelArray) -> bytes:
+    """Bytes of a uint8 array, compressed."""
+    return zlib.compress(np.ascontiguousarray(labels).tobytes(), _FAST)
+
+
+def unpack(packed: bytes, shape: tuple[int, ...]) -> LabelArray:
+    """The array of `pack`; no more is unpacked than the shape has room for.
+
+    Raises
+    ------
+    InputError
+        If the bytes are damaged or of another size.
+    """
+    size = int(np.prod(shape))
+    try:
+        unpacker = zlib.decompressobj()
+        content = unpacker.decompress(packed, size)
+        whole = len(content) == size and not unpacker.decompress(unpacker.unconsumed_tail, 1)
+    except zlib.error:
+        whole = False
+    if not whole:
+        raise InputError("The project's log is damaged; restore the project from a copy.")
+    return np.frombuffer(content, np.uint8).reshape(shape)
