@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from napari_cmr.io.dicom_values import Values, positive, stamp_seconds
+from napari_cmr.io.dicom_values import (
+    Values,
+    orientation_of,
+    pixel_spacing_of,
+    positive,
+    stamp_seconds,
+)
 from napari_cmr.io.header import Header, PixelPlace
 from napari_cmr.io.naming import component_of, kind_of
 
@@ -78,11 +84,10 @@ def _frame(
     frame_type = groups.group("MRImageFrameTypeSequence").texts("FrameType")
     position = groups.group("PlanePositionSequence").numbers("ImagePositionPatient")
     orientation = groups.group("PlaneOrientationSequence").numbers("ImageOrientationPatient")
-    spacing = measures.numbers("PixelSpacing")
     slope, intercept = rescale.number("RescaleSlope"), rescale.number("RescaleIntercept")
     place = replace(
         place,
-        slope=place.slope if slope is None else slope,
+        slope=slope or place.slope,
         intercept=place.intercept if intercept is None else intercept,
     )
     if frame_type:
@@ -100,8 +105,8 @@ def _frame(
         trigger_ms=_trigger_ms(groups),
         temporal_index=_temporal_index(content, phase_at),
         position=(position[0], position[1], position[2]) if len(position) == 3 else None,
-        orientation=tuple(orientation) if len(orientation) == 6 else None,  # type: ignore[arg-type]
-        pixel_spacing=(spacing[0], spacing[1]) if len(spacing) == 2 and min(spacing) > 0 else None,
+        orientation=orientation_of(orientation),
+        pixel_spacing=pixel_spacing_of(measures.numbers("PixelSpacing")),
         thickness_mm=positive(measures.number("SliceThickness")),
         echo_ms=_first(
             groups.group("MREchoSequence").number("EffectiveEchoTime"),

@@ -13,7 +13,14 @@ import pydicom
 from napari_cmr.io.declared_size import inflated, is_plausible
 from napari_cmr.io.dicom_codecs import DEFLATED, NATIVE, can_be_decoded
 from napari_cmr.io.dicom_enhanced import enhanced_records
-from napari_cmr.io.dicom_values import Values, clock_seconds, positive, stamp_seconds
+from napari_cmr.io.dicom_values import (
+    Values,
+    clock_seconds,
+    orientation_of,
+    pixel_spacing_of,
+    positive,
+    stamp_seconds,
+)
 from napari_cmr.io.dicomdir import has_dicomdir_class
 from napari_cmr.io.header import Header, PixelPlace
 from napari_cmr.io.naming import component_of, kind_of, shows_another_part, view_hint
@@ -60,6 +67,14 @@ _MR_CLASSES = {"1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1"}
 _UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
 _PIXEL_KEYWORDS = {0x0010: "PixelData", 0x0008: "FloatPixelData", 0x0009: "DoubleFloatPixelData"}
 _FIRST_TAGS = (b"\x02\x00\x00\x00", b"\x08\x00\x00\x00", b"\x08\x00\x05\x00", b"\x08\x00\x08\x00")
+
+
+class LostImageError(SkipError):
+    """A file whose pixels are not whole; its header says what is missing."""
+
+    def __init__(self, reason: str, header: Header) -> None:
+        super().__init__(reason)
+        self.header = header
 
 
 def looks_like_dicom(data: bytes) -> bool:
@@ -148,10 +163,16 @@ def _records(head: Head, dataset: Any, data: bytes, at: int) -> list[Header]:
     if (modality := values.text("Modality")) not in ("MR", ""):
         known = f" ({modality})" if modality in _MODALITIES else ""  # else it may be any text
         raise SkipError(f"not magnetic resonance{known}")
-    if values.short("SamplesPerPixel") > 1:
+    coloured = values.text("PhotometricInterpretation") == "PALETTE COLOR"
+    if values.short("SamplesPerPixel") > 1 or coloured:
         raise SkipError("colour picture")
-    places = _places(head, values, data, at, syntax)
     common = _common(values)
+    try:
+        places = _places(head, values, data, at, syntax)
+    except SkipError as reason:
+        raise LostImageError(str(reason), Header(**common, **_single(values))) from reason
+    if values.number("RescaleSlope") == 0:
+        common["irregular"] += ("slope-zero",)
     if is_short(places[0]):
         common["irregular"] += ("short-pixels",)
     # Some classic files carry an empty remnant of the enhanced groups beside their own tags.
@@ -218,8 +239,6 @@ def _common(values: Values) -> dict[str, Any]:
 def _single(values: Values) -> dict[str, Any]:
     """What a classic file says of its image, and an enhanced one frame by frame."""
     position = values.numbers("ImagePositionPatient")
-    orientation = values.numbers("ImageOrientationPatient")
-    spacing = values.numbers("PixelSpacing")
     acquired = clock_seconds(values.text("AcquisitionDate"), values.text("AcquisitionTime"))
     if acquired is None:
         acquired = stamp_seconds(values.text("AcquisitionDateTime"))
@@ -229,9 +248,9 @@ def _single(values: Values) -> dict[str, Any]:
         "trigger_ms": values.number("TriggerTime"),
         "temporal_index": values.whole("TemporalPositionIdentifier"),
         "position": tuple(position) if len(position) == 3 else None,
-        "orientation": tuple(orientation) if len(orientation) == 6 else None,
+        "orientation": orientation_of(values.numbers("ImageOrientationPatient")),
         "slice_location": values.number("SliceLocation"),
-        "pixel_spacing": tuple(spacing) if len(spacing) == 2 and min(spacing) > 0 else None,
+        "pixel_spacing": pixel_spacing_of(values.numbers("PixelSpacing")),
         "thickness_mm": positive(values.number("SliceThickness")),
         "echo_ms": values.number("EchoTime"),
         "inversion_ms": positive(values.number("InversionTime")),
@@ -259,7 +278,6 @@ def _places(head: Head, values: Values, data: bytes, at: int, syntax: str) -> li
     if n_frames > head.size:  # each takes a byte at the least, whatever the compression
         raise SkipError("damaged")
     signed = values.short("PixelRepresentation") == 1
-    slope = values.number("RescaleSlope")
     form = {
         "path": head.path,
         "n_frames": n_frames,
@@ -273,7 +291,7 @@ def _places(head: Head, values: Values, data: bytes, at: int, syntax: str) -> li
         "bits_stored": values.short("BitsStored") or bits,
         "kind": "f" if keyword != "PixelData" else "i" if signed else "u",
         "inverted": values.text("PhotometricInterpretation") == "MONOCHROME1",
-        "slope": 1.0 if slope is None else slope,
+        "slope": values.number("RescaleSlope") or 1.0,  # 0 would leave no picture
         "intercept": values.number("RescaleIntercept") or 0.0,
     }
     return [PixelPlace(frame=frame, **form) for frame in range(n_frames)]  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from collections.abc import Sequence as Seq
 from itertools import groupby
 
 import numpy as np
@@ -19,9 +20,11 @@ from napari_cmr.io.views import Plane, guess_views
 _DYNAMIC_STEP_S = 0.3
 
 
-def dicom_entries(headers: Iterable[Header]) -> tuple[list[Entry], list[Finding], Counter[str]]:
+def dicom_entries(
+    headers: Iterable[Header], *, lost: Seq[Header] = (), resample_time: bool = False
+) -> tuple[list[Entry], list[Finding], Counter[str]]:
     """Entries of all studies among the headers, findings of none of them, images left out."""
-    stacks, findings, skipped = sort_images(headers)
+    stacks, findings, skipped = sort_images(headers, lost=lost, resample_time=resample_time)
     entries = []
     for study, group in groupby(stacks, key=lambda s: s.frames[0][0].study):
         entries += _study_entries(study, list(group))

@@ -11,6 +11,8 @@ from typing import Any
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 
+from napari_cmr.io.header import Orientation
+
 _BINARY = {"US": "H", "UL": "I", "SS": "h", "SL": "i", "FL": "f", "FD": "d"}
 
 
@@ -99,6 +101,31 @@ class Values:
         """The items of a sequence."""
         big_endian = self._order == ">"
         return [Values(i, big_endian=big_endian) for i in self._dataset.get(keyword) or ()]
+
+
+_SPACING_MM = (0.05, 20.0)
+_PERPENDICULAR = 0.02  # cosine; a degree
+_UNIT = 0.05
+
+
+def pixel_spacing_of(numbers: list[float]) -> tuple[float, float] | None:
+    """Row and column step in mm, None where they are not those of a picture of a person."""
+    low, high = _SPACING_MM
+    if len(numbers) != 2 or not all(low <= step <= high for step in numbers):
+        return None
+    return numbers[0], numbers[1]
+
+
+def orientation_of(numbers: list[float]) -> Orientation | None:
+    """Directions of a row and a column, None where they are no two perpendicular unit vectors."""
+    if len(numbers) != 6:
+        return None
+    row, column = numbers[:3], numbers[3:]
+    lengths = math.hypot(*row), math.hypot(*column)
+    if any(abs(length - 1) > _UNIT for length in lengths):
+        return None
+    cosine = math.fsum(a * b for a, b in zip(row, column, strict=True))
+    return tuple(numbers) if abs(cosine) <= _PERPENDICULAR else None  # type: ignore[return-value]
 
 
 def positive(value: float | None) -> float | None:

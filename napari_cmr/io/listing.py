@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,9 +45,9 @@ def list_files(path: Path, cancel: Cancel | None) -> Listing:
     ArchiveError
         If the path is an archive that is damaged or refused.
     """
-    if path.is_file():
+    if _is(path.is_file):
         return _one_file(path, cancel)
-    if not path.is_dir():
+    if not _is(path.is_dir):
         raise NothingToReadError(f"There is no file or folder {path}.")
     files = _walk(path)
     if not files:
@@ -65,6 +66,14 @@ def list_files(path: Path, cancel: Cancel | None) -> Listing:
             told = str(refusal).replace(archive.name, "An archive in the folder")
             listing.findings.append(Finding("archive-refused", told, "Left out."))
     return listing
+
+
+def _is(question: Callable[[], bool]) -> bool:
+    """What a path says of itself; no, where no file system can have such a name."""
+    try:
+        return question()
+    except OSError:
+        return False
 
 
 def _one_file(path: Path, cancel: Cancel | None) -> Listing:

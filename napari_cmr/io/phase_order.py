@@ -162,7 +162,7 @@ def order_phases(runs: Sequence[Run]) -> tuple[list[Run], PhaseKey | None, list[
         return [list(run) for run in runs], None, []
     refused: list[str] = []
     for key in PHASE_KEYS:
-        fault = _fault(key, runs) or _outvoted(key, runs)
+        fault = key_fault(key, runs) or _outvoted(key, runs)
         if not fault:
             ordered = [sorted(run, key=lambda h: key.value(h) or 0.0) for run in runs]
             return ordered, key, _refusal(refused, key) + _doubt(key, runs)
@@ -172,7 +172,7 @@ def order_phases(runs: Sequence[Run]) -> tuple[list[Run], PhaseKey | None, list[
     return ordered, None, _refusal(refused, None)
 
 
-def _fault(key: PhaseKey, runs: Sequence[Run]) -> str:
+def key_fault(key: PhaseKey, runs: Sequence[Run]) -> str:
     """Why a key cannot order the phases; empty where it can."""
     for run in runs:
         values = [key.value(h) for h in run]
@@ -195,7 +195,7 @@ def _outvoted(key: PhaseKey, runs: Sequence[Run]) -> str:
     """
     if key is not TRIGGER:
         return ""
-    sound = [k for k in _WITNESSES if not _fault(k, runs)]
+    sound = [k for k in _WITNESSES if not key_fault(k, runs)]
     for i, a in enumerate(sound):
         for b in sound[i + 1 :]:
             agree = all(_sequence(a, run) == _sequence(b, run) for run in runs)
@@ -242,7 +242,7 @@ def _pattern(key: PhaseKey, run: Run) -> tuple[float, ...]:
 
 def _doubt(key: PhaseKey, runs: Sequence[Run]) -> list[Finding]:
     """That trigger times are believed although the numbers tell another order."""
-    if key is not TRIGGER or _fault(INSTANCE, runs):
+    if key is not TRIGGER or key_fault(INSTANCE, runs):
         return []
     n = len(_contradicted(INSTANCE, runs))
     if not n:

@@ -103,6 +103,11 @@ def source_images(entry: Entry) -> SourceImages:
             f"{entry.stack_id} was not read from DICOM, so a DICOM segmentation or report has no "
             "images to refer to; write NIfTI or CSV instead."
         )
+    if any(f.code == "resampled-in-time" for f in entry.findings):
+        raise InputError(
+            f"{entry.stack_id} was resampled in time, so that an image stands for several phases "
+            "and DICOM could not say which is meant; leave --resample-time out."
+        )
     if not (entry.geometry.oriented and entry.geometry.spacing_known):
         raise InputError(
             f"The images of {entry.stack_id} do not say where they lie in the patient, which DICOM "

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from napari_cmr.core import Cancel, NothingToReadError, Progress, check_cancel
 from napari_cmr.io.catalogue import Catalogue, kept_alive, with_ids
-from napari_cmr.io.dicom_headers import read_headers
+from napari_cmr.io.dicom_headers import LostImageError, read_headers
 from napari_cmr.io.dicom_study import dicom_entries
 from napari_cmr.io.header import Header
 from napari_cmr.io.listing import list_files
@@ -23,7 +23,11 @@ _BATCH = 16  # files a thread reads before it hands them on
 
 
 def scan(
-    path: str | Path, *, progress: Progress | None = None, cancel: Cancel | None = None
+    path: str | Path,
+    *,
+    resample_time: bool = False,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
 ) -> Catalogue:
     """List the stacks at a path, reading headers only.
 
@@ -33,6 +37,9 @@ def scan(
         A folder, searched with all that is in it, a zip archive, a DICOMDIR, or one file. An
         archive is unpacked into a temporary folder of the owner's, which is removed when neither
         the catalogue nor an entry of it is held any more.
+    resample_time
+        Keep DICOM slices that have another number of phases than the others: each phase becomes
+        the nearest image in the cycle. Else they are a stack of their own.
 
     Raises
     ------
@@ -51,17 +58,21 @@ def scan(
     niftis = [f for f in files if is_nifti(f)]
     others = [f for f in files if not is_nifti(f)]
     headers: list[Header] = []
+    lost: list[Header] = []
     # Threads wait on the disk, parsing holds the interpreter's lock and stays here.
     for done, head in enumerate(_heads(others), start=1):
         check_cancel(cancel)
         try:
             headers += manifests.described(read_headers(head)) if head else []
+        except LostImageError as reason:
+            skipped[str(reason)] += 1
+            lost.append(reason.header)
         except SkipError as reason:
             skipped[str(reason)] += 1
         skipped["not readable"] += head is None
         if progress is not None:
             progress(done, len(files))
-    entries, findings, left_out = dicom_entries(headers)
+    entries, findings, left_out = dicom_entries(headers, lost=lost, resample_time=resample_time)
     from_nifti, nifti_skipped = nifti_entries(niftis, cancel)
     skipped += left_out + nifti_skipped
     if progress is not None:

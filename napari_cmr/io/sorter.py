@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +19,18 @@ from napari_cmr.io.grouping import (
     without_copies,
 )
 from napari_cmr.io.header import Header
+from napari_cmr.io.lost_slices import lost_images_finding
 from napari_cmr.io.phase_order import TRIGGER, PhaseKey, Run, order_phases, runs_at
+from napari_cmr.io.slice_runs import (
+    SlicePosition,
+    choose_runs,
+    phase_count,
+    place_along,
+    resampled_finding,
+    spread_over_time,
+    unequal_findings,
+)
+from napari_cmr.io.stack_geometry import geometry_of
 
 _TILT_LIMIT = np.cos(np.radians(15))
 
@@ -56,16 +67,17 @@ class SortedStack:
         return len(self.frames), len(self.frames[0]), first.rows, first.columns
 
 
-@dataclass(frozen=True)
-class _Slice:
-    """What lies at one position: its runs, oldest first."""
-
-    position: float
-    runs: list[Run]
-
-
-def sort_images(headers: Iterable[Header]) -> tuple[list[SortedStack], list[Finding], Counter[str]]:
+def sort_images(
+    headers: Iterable[Header], *, lost: Sequence[Header] = (), resample_time: bool = False
+) -> tuple[list[SortedStack], list[Finding], Counter[str]]:
     """Sort images into stacks.
+
+    Parameters
+    ----------
+    lost
+        Headers of images whose pixels could not be read; a stack says if it lacks a slice by it.
+    resample_time
+        Keep slices that have another number of phases, spread over the cycle of the others.
 
     Returns
     -------
@@ -76,20 +88,23 @@ def sort_images(headers: Iterable[Header]) -> tuple[list[SortedStack], list[Find
     skipped = Counter({"copy of another file": n_copies}) if n_copies else Counter[str]()
     groups = []
     for group in groups_of(unique):
-        placed, lost = _placed(group)
-        if lost:
-            skipped["no slice position"] += lost
+        placed, unplaced = _placed(group)
+        if unplaced:
+            skipped["no slice position"] += unplaced
         if placed:
             groups.append(placed)
     groups, turned = _take_in_turned_slices(groups)
-    stacks = [stack for group in groups for stack in _stacks(group, ())]
+    stacks = [stack for group in groups for stack in _stacks(group, (), resample_time)]
     stacks = [_with_findings(s, turned) for s in stacks]
+    if lost:
+        stacks = [_without_slices(s, lost, stacks) for s in stacks]
     findings = []
     if skipped["no slice position"]:
         findings.append(
             Finding(
                 "geometry-missing",
-                f"{skipped['no slice position']} image(s) do not say where they lie.",
+                f"{skipped['no slice position']} image(s) do not say, or not credibly, where they "
+                "lie.",
                 "Left out.",
             )
         )
@@ -175,10 +190,7 @@ def _by_position(
     group: Sequence[Header], normal: FloatArray | None
 ) -> list[tuple[float, list[Header]]]:
     """Images by their position along the normal; within a tenth of the step they are one."""
-    if normal is not None:
-        places = [float(centre_of(h) @ normal) for h in group]
-    else:
-        places = [h.slice_location or 0.0 for h in group]
+    places = [place_along(h, normal) for h in group]
     order = sorted(range(len(group)), key=lambda i: (places[i], canonical(group[i])))
     sorted_places = np.array([places[i] for i in order])
     gaps = np.diff(sorted_places)
@@ -194,14 +206,16 @@ def _by_position(
     return slices
 
 
-def _stacks(group: list[Header], findings: tuple[Finding, ...]) -> list[SortedStack]:
+def _stacks(
+    group: list[Header], findings: tuple[Finding, ...], resample_time: bool
+) -> list[SortedStack]:
     """Stacks of one group; positions with another number of phases become their own."""
     normal = _axis(group)
     by_position = _by_position(group, normal)
     usual = Counter(len(images) for _, images in by_position).most_common(1)[0][0]
-    slices = [_Slice(p, runs_at(images, usual)) for p, images in by_position]
-    n_phases = _phase_count(slices)
-    chosen, older, other = _choose(slices, n_phases)
+    slices = [SlicePosition(p, runs_at(images, usual)) for p, images in by_position]
+    n_phases = phase_count(slices)
+    chosen, older, other = choose_runs(slices, n_phases)
     found = list(findings)
     if older:
         found.append(
@@ -213,39 +227,30 @@ def _stacks(group: list[Header], findings: tuple[Finding, ...]) -> list[SortedSt
         )
     if not other:
         return [_stack(chosen, normal, found)]
-    counts = sorted({len(run) for run in other})
-    apart = Finding(
-        "unequal-phases",
-        f"{len(other)} run(s) have {', '.join(map(str, counts))} phases, the others {n_phases}.",
-        "They are a stack of their own.",
-    )
-    rest = _stacks([h for run in other for h in run], (apart,))
-    return [_stack(chosen, normal, [*found, apart]), *rest]
+    kept = [s.position for s in slices if any(len(run) == n_phases for run in s.runs)]
+    spread: dict[float, Run] = {}
+    if resample_time:
+        spread, other = spread_over_time(slices, kept, chosen, other)
+        found += [resampled_finding(len(spread), n_phases)] if spread else []
+    if not other:
+        return [_stack(chosen, normal, found, spread.values())]
+    kept += spread
+    main, apart = unequal_findings(slices, kept, other, n_phases)
+    rest = _stacks([h for run in other for h in run], (apart,), resample_time)
+    return [_stack(chosen, normal, [*found, main], spread.values()), *rest]
 
 
-def _phase_count(slices: Sequence[_Slice]) -> int:
-    """The number of phases that most positions have; of equals the larger."""
-    counts: Counter[int] = Counter()
-    for s in slices:
-        counts.update({len(run) for run in s.runs})
-    return max(counts, key=lambda n: (counts[n], n))
-
-
-def _choose(slices: Sequence[_Slice], n_phases: int) -> tuple[list[Run], list[Run], list[Run]]:
-    """The run used at each position, older repeats of it, and runs of other lengths."""
-    chosen, older, other = [], [], []
-    for s in slices:
-        whole = [run for run in s.runs if len(run) == n_phases]
-        other += [run for run in s.runs if len(run) != n_phases]
-        if whole:
-            chosen.append(whole[-1])
-            older += whole[:-1]
-    return chosen, older, other
-
-
-def _stack(runs: list[Run], normal: FloatArray | None, findings: list[Finding]) -> SortedStack:
+def _stack(
+    runs: list[Run],
+    normal: FloatArray | None,
+    findings: list[Finding],
+    spread: Collection[Run] = (),
+) -> SortedStack:
+    """Put runs of one length in order; ``spread`` are in order already."""
     ordered, key, key_findings = order_phases(runs)
-    geometry, geometry_findings = _geometry([run[0] for run in ordered], normal)
+    if spread:
+        ordered = sorted([*ordered, *spread], key=lambda run: place_along(run[0], normal))
+    geometry, geometry_findings = geometry_of([run[0] for run in ordered], normal)
     frames = tuple(tuple(run[t] for run in ordered) for t in range(len(ordered[0])))
     claimed = ordered[0][0].phases_claimed
     missing = claimed is not None and 1 < len(frames) < claimed
@@ -282,81 +287,16 @@ def _times(frames: tuple[tuple[Header, ...], ...], key: PhaseKey | None) -> Floa
     return None
 
 
-def _geometry(
-    images: Sequence[Header], normal: FloatArray | None
-) -> tuple[Geometry, list[Finding]]:
-    first = images[0]
-    spacing = first.pixel_spacing
-    findings = []
-    if spacing is None:
-        findings.append(
-            Finding(
-                "spacing-unknown",
-                "The images do not say how many millimetres a pixel is.",
-                "EF and ratios are reported, volumes and mass are not; give the spacing.",
-            )
-        )
-    if normal is None:
-        findings.append(
-            Finding(
-                "orientation-missing",
-                "The images do not say how they lie in the patient.",
-                "Slices are in the order of their locations."
-                if first.slice_location is not None
-                else "They are taken as one slice.",
-            )
-        )
-        origins = np.zeros((len(images), 3))
-        origins[:, 2] = [h.slice_location or 0.0 for h in images]
-        axes = np.tile([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]], (len(images), 1, 1))
-    else:
-        origins = np.array([h.position for h in images], np.float64)
-        axes = np.array([[h.orientation[3:], h.orientation[:3]] for h in images if h.orientation])
-        axes /= np.linalg.norm(axes, axis=2, keepdims=True)
-    geometry = Geometry(
-        origins,
-        axes,
-        spacing or (1.0, 1.0),
-        first.thickness_mm,
-        spacing_known=spacing is not None,
-        oriented=normal is not None,
-        grid=(first.rows, first.columns),
-    )
-    return geometry, findings + _uneven(images, normal)
-
-
-def _uneven(images: Sequence[Header], normal: FloatArray | None) -> list[Finding]:
-    """Findings for gaps that differ and for slices that are turned."""
-    if normal is None or len(images) < 2:
-        return []
-    gaps = np.diff([float(centre_of(h) @ normal) for h in images])
-    findings = []
-    if len(gaps) > 1 and np.max(np.abs(gaps - np.median(gaps))) > 0.1 * np.median(gaps):
-        findings.append(
-            Finding(
-                "uneven-gaps",
-                f"The slices lie {gaps.min():.1f} to {gaps.max():.1f} mm apart.",
-                "Volumes use the true positions.",
-            )
-        )
-    turned = sum(abs(float(normal_of(h) @ normal)) < np.cos(np.radians(1)) for h in images)
-    if turned:
-        findings.append(
-            Finding(
-                "rotated-slice",
-                f"{turned} slice(s) are turned against the others.",
-                "They stay in the stack at their true positions.",
-            )
-        )
-    return findings
-
-
 _IRREGULAR = {
     "invalid-uid": (
         "Some UIDs in the headers are not valid.",
         "They are used as text.",
     ),
     "shared-uid": ("Different images have the same UID.", "All are used."),
+    "slope-zero": (
+        "Some headers scale their pixels by zero, which would leave no picture.",
+        "The pixels are taken as they are stored.",
+    ),
     "short-pixels": ("An image lacks its last rows.", "They are filled with zeros."),
 }
 
@@ -364,6 +304,19 @@ _IRREGULAR = {
 def _irregular(frames: tuple[tuple[Header, ...], ...]) -> list[Finding]:
     codes = {code for phase in frames for h in phase for code in h.irregular}
     return [Finding(code, *_IRREGULAR[code]) for code in sorted(codes)]
+
+
+def _without_slices(
+    stack: SortedStack, lost: Sequence[Header], stacks: Sequence[SortedStack]
+) -> SortedStack:
+    """Say of slices that no image could be read of."""
+    images = [h for h in stack.frames[0] if h.position is not None]
+    normal = _axis(images) if images else None
+    if normal is None:
+        return stack
+    others = [h for other in stacks if other is not stack for h in other.frames[0]]
+    finding = lost_images_finding(lost, images, normal, others)
+    return stack if finding is None else replace(stack, findings=(*stack.findings, finding))
 
 
 def _with_findings(stack: SortedStack, turned: frozenset[str]) -> SortedStack:

@@ -287,3 +287,83 @@ def test_no_pixel_spacing_makes_the_spacing_unknown() -> None:
 
 def test_fewer_phases_than_the_header_promises_are_a_finding() -> None:
     assert codes(only(cine(2, 4, phases_claimed=20))) == {"phases-missing"}
+
+
+def finding(stack: SortedStack, code: str) -> str:
+    return str(next(f for f in stack.findings if f.code == code))
+
+
+@pytest.mark.parametrize(
+    ("z", "where", "volumes"),
+    [
+        (0, "before the first slice", "lack"),
+        (2, "between slices", "bridge the gap"),
+        (4, "after the last slice", "lack"),
+    ],
+)
+def test_a_slice_whose_images_are_all_damaged_is_said_to_be_missing_and_where(
+    z, where, volumes
+) -> None:
+    headers = cine(5, 5)
+    lost = [h for h in headers if h.uid.startswith(f"1.2.{z}.")]
+    stacks, _, _ = sort_images([h for h in headers if h not in lost] + LONG_AXIS, lost=lost)
+    said = finding(stacks[0], "lost-slice")
+    assert f"1 slice(s) {where} are missing: none of their 5 image(s)" in said
+    assert volumes in said
+    assert "lost-slice" not in codes(stacks[1])
+
+
+def test_a_damaged_image_of_a_slice_that_is_there_is_no_lost_slice() -> None:
+    headers = cine(5, 4)
+    lost = [headers[0], *LONG_AXIS[:2]]
+    stacks, _, _ = sort_images([h for h in headers if h not in lost], lost=lost)
+    assert [s.shape[:2] for s in stacks] == [(5, 3), (4, 1)]
+    assert not any("lost-slice" in codes(s) for s in stacks)
+    said = finding(stacks[0], "unequal-phases")
+    assert "1 slice(s) before the first slice have 4 phases, the others 5." in said
+    assert "lack what they show" in said
+
+
+def phases_of(stack: SortedStack, z: int) -> list[int]:
+    """Which of the slice's images stand for its phases."""
+    return [int(phase[z].uid.split(".")[-1]) for phase in stack.frames]
+
+
+@pytest.mark.parametrize("missing", [0, 4, 9])
+@pytest.mark.parametrize("key", ["trigger", "temporal-index"])
+def test_asked_to_resample_a_missing_phase_is_the_image_before_or_after_it(missing, key) -> None:
+    headers = [h for h in cine(10, 4) if h.uid != f"1.2.3.{missing}"]
+    if key == "temporal-index":
+        headers = [
+            replace(h, trigger_ms=None, temporal_index=1 + int(h.uid.split(".")[-1]))
+            for h in headers
+        ]
+    stacks, _, _ = sort_images(headers, resample_time=True)
+    assert [s.shape[:2] for s in stacks] == [(10, 4)]
+    assert codes(stacks[0]) == {"resampled-in-time"}
+    found = phases_of(stacks[0], 3)
+    assert [p for t, p in enumerate(found) if t != missing] == [
+        t for t in range(10) if t != missing
+    ]
+    assert (found[missing] - missing) % 10 in (1, 9)
+    assert phases_of(stacks[0], 0) == list(range(10))
+    if key == "trigger":
+        np.testing.assert_allclose(stacks[0].times_ms[:, 3], 40.0 * np.arange(10))
+
+
+def test_asked_to_resample_a_slice_of_more_phases_is_thinned_evenly() -> None:
+    twenty = [
+        replace(h, trigger_ms=h.trigger_ms / 2, nominal_rr_ms=400.0)
+        for h in cine(20, 4)
+        if h.uid.startswith("1.2.3.")
+    ]
+    ten = [h for h in cine(10, 4) if not h.uid.startswith("1.2.3.")]
+    stacks, _, _ = sort_images(ten + twenty, resample_time=True)
+    assert [s.shape[:2] for s in stacks] == [(10, 4)]
+    assert phases_of(stacks[0], 3) == list(range(0, 20, 2))
+
+
+def test_too_few_phases_are_not_resampled() -> None:
+    headers = [h for h in cine(10, 4) if not (h.uid.startswith("1.2.3.") and h.trigger_ms > 120)]
+    stacks, _, _ = sort_images(headers, resample_time=True)
+    assert [s.shape[:2] for s in stacks] == [(10, 3), (4, 1)]
