@@ -16,12 +16,14 @@ from napari_cmr.cli import (
     exporting,
     learning,
     manifests,
+    measuring,
     models,
     pacs,
     pretraining,
     reading,
     reporting,
     studying,
+    versions,
 )
 from napari_cmr.core import CancelledError, InputError
 
@@ -38,17 +40,19 @@ app.command()(studying.demo)
 app.command()(studying.review)
 app.command()(reading.scan)
 app.command()(reading.segment)
-app.command()(reading.measure)
+app.command()(measuring.measure)
 app.command()(exporting.export)
 app.command()(reporting.report)
 app.command()(reading.phantom)
 app.command()(manifests.manifest)
 app.command()(batching.batch)
 app.command()(learning.finetune)
+app.command()(versions.retrain)
 app.command()(pretraining.pretrain)
 app.command()(learning.predict)
 app.command()(learning.evaluate)
 app.add_typer(models.app, name="models")
+app.add_typer(versions.app, name="versions")
 app.add_typer(pacs.app, name="pacs")
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_cmr.core import InputError, LabelArray, Stack
+from napari_cmr.core import InputError, LabelArray, Stack, Structure
 from napari_cmr.io.manifest import ManifestRow, load_image, load_label
 from napari_cmr.nets.locate import GUESSED_FIELD_MM, Heart
 from napari_cmr.nets.neighbours import slice_distance
@@ -46,13 +47,88 @@ class LabelledFrame:
     slice_mm: float | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class LabelledRow:
+    """One manifest row with its labels, on the source grid.
+
+    Parameters
+    ----------
+    row
+        As the manifest has it.
+    phases
+        The labelled phases of the stack.
+    labels
+        ``(phases, z, y, x)`` uint8 in map ``cmr``.
+    said
+        ``(phases, z, y, x)`` bool: pixels of which the labels say anything.
+    structures
+        The structures that the labels could hold; pixels say nothing of others.
+    """
+
+    row: ManifestRow
+    stack: Stack
+    phases: tuple[int, ...]
+    labels: LabelArray
+    said: npt.NDArray[np.bool_]
+    structures: tuple[int, ...]
+
+    @property
+    def subject(self) -> str:
+        """Whose it is."""
+        return self.row.subject
+
+
+def load_labelled(rows: Sequence[ManifestRow]) -> list[LabelledRow]:
+    """Load manifest rows that have a label.
+
+    A structure counts as labelled in all rows if it occurs in any of them, since a set is drawn
+    by one protocol; the column ``structures`` (names, with blanks between them) says otherwise
+    of its row.
+
+    Raises
+    ------
+    InputError
+        If no row has a label, or a row's files do not fit each other.
+    """
+    loaded = []
+    for row in rows:
+        if row.label is not None:
+            stack = load_image(row)
+            loaded.append((row, stack, *load_label(row, stack)))
+    if not loaded:
+        raise InputError("The manifest has no labelled row to train on.")
+    found = {int(v) for *_, truth in loaded for v in np.unique(truth.labels)}
+    return [
+        LabelledRow(
+            row,
+            stack,
+            tuple(phases),
+            truth.labels,
+            np.ones(truth.labels.shape, bool),
+            _named(row) or tuple(sorted(found - {0})),
+        )
+        for row, stack, phases, truth in loaded
+    ]
+
+
+def _named(row: ManifestRow) -> tuple[int, ...]:
+    """The structures that the column ``structures`` of a row names; none where it is empty."""
+    names = row.columns.get("structures", "").split()
+    unknown = [name for name in names if name not in Structure.__members__]
+    if unknown:
+        raise InputError(
+            f"{row.subject}: there is no structure '{unknown[0]}'; known are "
+            f"{', '.join(s.name for s in Structure if s)}."
+        )
+    return tuple(sorted(int(Structure[name]) for name in names))
+
+
 def load_frames(
     rows: Sequence[ManifestRow], find: Callable[[Stack], Heart] | None = None
 ) -> list[LabelledFrame]:
     """Load the labelled phases of one manifest.
 
-    A structure counts as labelled in all rows if it occurs in any of them, since a set is
-    drawn by one protocol.
+    Which structures count as labelled is as in :func:`load_labelled`.
 
     Parameters
     ----------
@@ -65,42 +141,32 @@ def load_frames(
     InputError
         If no row has a label, or a row's files do not fit each other.
     """
-    loaded = []
-    for row in rows:
-        if row.label is None:
-            continue
-        stack = load_image(row)
-        phases, truth = load_label(row, stack)
-        pixel_mm = stack.geometry.pixel_spacing
-        if not stack.geometry.spacing_known:
-            guess = GUESSED_FIELD_MM / max(stack.shape[2:])
-            pixel_mm = (guess, guess)
-        centre_mm = None
-        if find is not None:
-            heart = find(stack)
-            centre_mm, pixel_mm = heart.centre_mm, heart.pixel_mm
-        slice_mm = slice_distance(stack.geometry)
-        for index, phase in enumerate(phases):
-            pair = stack.pixels[phase], truth.labels[index]
-            loaded.append((row.subject, *pair, pixel_mm, centre_mm, slice_mm))
-    if not loaded:
-        raise InputError("The manifest has no labelled row to train on.")
-    found = {int(v) for _, _, labels, *_ in loaded for v in np.unique(labels)}
-    structures = tuple(sorted(found - {0}))
-    if not structures:
+    labelled = load_labelled(rows)
+    if not any(row.structures for row in labelled):
         raise InputError("All labels of the manifest are empty; there is nothing to learn.")
-    return [
-        LabelledFrame(
-            subject,
-            torch.from_numpy(images.astype(np.float32)),
+    return [frame for row in labelled for frame in _frames(row, find)]
+
+
+def _frames(row: LabelledRow, find: Callable[[Stack], Heart] | None) -> Iterator[LabelledFrame]:
+    stack = row.stack
+    pixel_mm = stack.geometry.pixel_spacing
+    if not stack.geometry.spacing_known:
+        guess = GUESSED_FIELD_MM / max(stack.shape[2:])
+        pixel_mm = (guess, guess)
+    centre_mm = None
+    if find is not None:
+        heart = find(stack)
+        centre_mm, pixel_mm = heart.centre_mm, heart.pixel_mm
+    for phase, labels in zip(row.phases, row.labels, strict=True):
+        yield LabelledFrame(
+            row.subject,
+            torch.from_numpy(stack.pixels[phase].astype(np.float32)),
             torch.from_numpy(labels.copy()),
             pixel_mm,
-            structures,
+            row.structures,
             centre_mm or _centre(labels, pixel_mm),
-            slice_mm,
+            slice_distance(stack.geometry),
         )
-        for subject, images, labels, pixel_mm, centre_mm, slice_mm in loaded
-    ]
 
 
 class EvenSampler:

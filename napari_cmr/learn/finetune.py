@@ -15,7 +15,8 @@ from napari_cmr.core import InputError, Segmentation, Stack
 from napari_cmr.io.manifest import ManifestRow, read_manifest
 from napari_cmr.learn.evaluate import evaluate_segmenter, summarise
 from napari_cmr.learn.examples import load_frames
-from napari_cmr.learn.segmenter import SegmenterConfig, Trained, train_stage
+from napari_cmr.learn.memory import within_memory
+from napari_cmr.learn.segmenter import SegmenterConfig, StageConfig, Trained, train_stage
 from napari_cmr.learn.start import read_start
 from napari_cmr.nets import (
     Card,
@@ -29,6 +30,7 @@ from napari_cmr.nets import (
     predict,
     save_model,
 )
+from napari_cmr.nets.shelf import device
 
 TERMS = "research use; the images are not shipped with the model"
 
@@ -92,16 +94,24 @@ def finetune_segmenter(
         "start": begun.record() if begun else "scratch",
         "heart_crop": crops.record() if crops else "round the labels",
     }
-    common: dict[str, Any] = {"seed": config.seed, "say": say}
-    common["checkpoint_every_s"] = config.checkpoint_every_s
-    localiser = train_stage(
-        "localiser",
-        config.localiser,
-        frames,
-        out,
-        start=begun.localiser() if begun else None,
-        **common,
-    )
+
+    def run_stage(role: str, stage: StageConfig, **more: Any) -> Trained:
+        def with_batch(batch: int, on: torch.device) -> Trained:
+            return train_stage(
+                role,
+                stage.model_copy(update={"batch": batch}),
+                frames,
+                out,
+                seed=config.seed,
+                on=on,
+                checkpoint_every_s=config.checkpoint_every_s,
+                say=say,
+                **more,
+            )
+
+        return within_memory(with_batch, batch=stage.batch, device=device(), say=say)
+
+    localiser = run_stage("localiser", config.localiser, start=begun.localiser() if begun else None)
 
     def card_of(stages: dict[str, Trained], metrics: dict[str, dict[str, Metric]]) -> Card:
         return Card(
@@ -152,15 +162,12 @@ def finetune_segmenter(
         return {"score": sum(means) / len(means), **kept}
 
     judge = validate if any(held.values()) else None
-    segmenter = train_stage(
+    segmenter = run_stage(
         "segmenter",
         config.segmenter,
-        frames,
-        out,
         start=begun,
         validate=judge,
         validate_every=config.validate_every,
-        **common,
     )
     stages = {"localiser": localiser, "segmenter": segmenter}
     networks = {role: stage.network for role, stage in stages.items()}

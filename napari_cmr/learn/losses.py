@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 EPS = 1e-6
 SMALL = 20.0
 """Pixels: what keeps the Dice of a picture with little or nothing of a structure calm."""
 
 
-def partial_segmentation_loss(logits: Tensor, target: Tensor, labelled: Tensor) -> Tensor:
+def partial_segmentation_loss(
+    logits: Tensor, target: Tensor, labelled: Tensor, said: Tensor | None = None
+) -> Tensor:
     """Cross-entropy plus soft Dice over what was labelled.
 
     Classes that a picture's labels do not name are merged with its background, so a network
@@ -24,6 +27,9 @@ def partial_segmentation_loss(logits: Tensor, target: Tensor, labelled: Tensor) 
         ``(n, h, w)`` int64.
     labelled
         ``(n, c)`` bool: which channels the picture's labels name. Channel 0 is ignored.
+    said
+        ``(n, h, w)`` bool: pixels of which something was said, as where there are strokes only;
+        the others count nowhere. All pixels if None.
 
     Returns
     -------
@@ -39,9 +45,13 @@ def partial_segmentation_loss(logits: Tensor, target: Tensor, labelled: Tensor) 
     merged = (p * (~named)[:, :, None, None]).sum(1, keepdim=True)
     p = torch.where(named[:, :, None, None], p, torch.zeros_like(p))
     p = torch.cat([merged, p[:, 1:]], 1)
-    cross_entropy = -p.gather(1, target[:, None]).clamp_min(EPS).log().mean()
-
+    surprise = -p.gather(1, target[:, None])[:, 0].clamp_min(EPS).log()
     truth = torch.zeros_like(p).scatter_(1, target[:, None], 1.0)
+    if said is None:
+        cross_entropy = surprise.mean()
+    else:
+        cross_entropy = (surprise * said).sum() / said.sum().clamp_min(1)
+        p, truth = p * said[:, None], truth * said[:, None]
     weights = named[:, 1:, None, None].float()
     overlap = (p[:, 1:] * truth[:, 1:] * weights).sum((2, 3))
     total = ((p[:, 1:] + truth[:, 1:]) * weights).sum((2, 3))
@@ -49,3 +59,22 @@ def partial_segmentation_loss(logits: Tensor, target: Tensor, labelled: Tensor) 
     each = (2 * overlap + SMALL) / (total + SMALL)
     told = named[:, 1:]
     return cross_entropy + 1 - (pooled[told.any(0)].mean() + each[told].mean()) / 2
+
+
+def staying_loss(logits: Tensor, before: Tensor) -> Tensor:
+    """Cross-entropy to an earlier answer, so that what labels do not name is not forgotten.
+
+    Parameters
+    ----------
+    logits
+        ``(n, c, h, w)``.
+    before
+        ``(n, h, w)`` int64: the class that was the answer; -1 where it does not matter.
+
+    Returns
+    -------
+    Tensor
+        Scalar: the mean over all pixels, those that do not matter counting as nought.
+    """
+    total = functional.cross_entropy(logits, before, ignore_index=-1, reduction="sum")
+    return total / before.numel()

@@ -169,6 +169,7 @@ def train_stage(
     *,
     seed: int,
     start: Start | None = None,
+    on: torch.device | None = None,
     checkpoint_every_s: float = 120.0,
     validate: Validate | None = None,
     validate_every: int = 0,
@@ -179,6 +180,7 @@ def train_stage(
     Every step's pictures depend on the seed and the step alone, so a resumed run goes on with
     the step that a run never stopped would have taken. Where ``validate`` is given, the average
     with the best ``score`` is kept, else the last. ``start`` gives weights in place of chance.
+    ``on`` is the device, the GPU where there is one if None.
 
     Raises
     ------
@@ -188,7 +190,7 @@ def train_stage(
         If the checkpoint is damaged, of another network or from another start.
     """
     out.mkdir(parents=True, exist_ok=True)
-    run = _Run(config, seed, start)
+    run = _Run(config, seed, start, on)
     checkpoint = out / f".{role}.checkpoint.safetensors"
     if checkpoint.is_file():
         run.load(checkpoint)
@@ -217,11 +219,17 @@ def train_stage(
 class _Run:
     """A training at some step: the network, the moving average of its weights, the best one."""
 
-    def __init__(self, config: StageConfig, seed: int, start: Start | None = None) -> None:
+    def __init__(
+        self,
+        config: StageConfig,
+        seed: int,
+        start: Start | None = None,
+        on: torch.device | None = None,
+    ) -> None:
         self.config = config
         self.spec = Network(**{name: getattr(config, name) for name in DESCRIBED})
         torch.manual_seed(seed)
-        self.device = device()
+        self.device = on or device()
         network = build(self.spec)
         given = start.give(network, self.spec) if start else set()
         self.start = start.card.sha256 if start else ""
@@ -303,7 +311,7 @@ def draw_batch(
         step_slices *= 2 if rng.random() < config.skip_neighbour else 1
         image, target = make_view(
             with_neighbours(frame.images, index, config.neighbours, step_slices),
-            _as_channels(frame.labels[index], names),
+            as_channels(frame.labels[index], names),
             frame.pixel_mm,
             frame.centre_mm,
             config.grid.size,
@@ -319,7 +327,7 @@ def draw_batch(
     return torch.stack(images), torch.stack(targets), labelled
 
 
-def _as_channels(labels: Tensor, names: Sequence[str]) -> Tensor:
+def as_channels(labels: Tensor, names: Sequence[str]) -> Tensor:
     """Canonical labels to channel numbers; infarct is wall, what has no channel background."""
     table = torch.zeros(256, dtype=torch.uint8)
     for channel, name in enumerate(names):

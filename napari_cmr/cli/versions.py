@@ -1,0 +1,218 @@
+"""The verb retrain, and those of a project's versions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_cmr.cli.options import JsonFile, write_json
+from napari_cmr.core import InputError
+
+if TYPE_CHECKING:
+    from napari_cmr.learn.versions import Judgement, VersionRecord, VersionStore
+
+TASKS = ("cine_sax_seg",)
+
+app = typer.Typer(no_args_is_help=True, help="The versions that a project trained.")
+Project = Annotated[Path, typer.Option("--project", help="The project's folder.")]
+TaskName = Annotated[str, typer.Option("--task", help="What the versions do: cine_sax_seg.")]
+Version = Annotated[str, typer.Argument(help="A version, as v0002.")]
+
+
+def retrain(
+    project: Project,
+    manifest: Annotated[
+        list[Path], typer.Option("--manifest", help="CSV of corrected cases; may be given again.")
+    ],
+    task: TaskName = "cine_sax_seg",
+    tier: Annotated[
+        str, typer.Option(help="head: seconds. full: all of the segmenter, minutes to hours.")
+    ] = "head",
+    start: Annotated[
+        str | None,
+        typer.Option(help="Model that a new project begins with: shelf name or folder."),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of the training.")] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same version, on one CPU.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
+    keep_anyway: Annotated[
+        bool,
+        typer.Option("--keep-anyway", help="Use the new version whatever is judged; recorded."),
+    ] = False,
+    json: JsonFile = None,
+) -> None:
+    """Train a new version on corrected cases; it is used if it is not worse than the active one."""
+    _check_task(task)
+    from napari_cmr.io.manifest import read_manifest
+
+    for path in manifest:
+        read_manifest(path, need_labels=True)  # before torch is imported, which takes seconds
+    import napari_cmr.learn.versions as learning
+    from napari_cmr.learn.tiers import configured
+
+    made = learning.retrain(
+        project,
+        manifest,
+        tier=tier,
+        config=configured(tier, steps),
+        task=task,
+        start=start,
+        seed=seed,
+        threads=threads,
+        keep_anyway=keep_anyway,
+        say=typer.echo,
+    )
+    typer.echo(made.advice)
+    if json is not None:
+        told = {"active": made.active, "advice": made.advice}
+        write_json(json, told | made.record.model_dump(mode="json"))
+
+
+@app.command("list")
+def list_(project: Project, task: TaskName = "cine_sax_seg", json: JsonFile = None) -> None:
+    """Name every version, the oldest first; the active one has a star."""
+    store = _store(project, task)
+    active = store.active().version
+    records = store.versions()
+    for record in records:
+        star = "*" if record.version == active else " "
+        size = store.size_bytes(record.version) / 1e6
+        parent = f" from {record.parent}" if record.parent else ""
+        typer.echo(
+            f"{star} {record.version}  {record.made}  {record.model}  {record.tier}{parent}  "
+            f"{size:.1f} MB  {_verdict(record)}"
+        )
+    if json is not None:
+        dumped = [
+            {"active": r.version == active, "bytes": store.size_bytes(r.version)}
+            | r.model_dump(mode="json")
+            for r in records
+        ]
+        write_json(json, dumped)
+
+
+@app.command()
+def compare(
+    project: Project,
+    version: Version,
+    with_: Annotated[
+        str | None, typer.Option("--with", help="Another version; else the one it came from.")
+    ] = None,
+    manifest: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--manifest", help="CSV whose held-out subjects judge anew; else what was judged."
+        ),
+    ] = None,
+    task: TaskName = "cine_sax_seg",
+    json: JsonFile = None,
+) -> None:
+    """Compare a version with the one it came from, or with another on held-out subjects."""
+    store = _store(project, task)
+    record = store.read(version)
+    other = with_ or record.parent
+    if other is None:
+        raise InputError(f"{version} came from no version of the project; name one with --with.")
+    if manifest:
+        from napari_cmr.learn.versions import judge_versions
+
+        judgement = judge_versions(store, other, version, manifest)
+    elif other == record.parent and record.judgement is not None:
+        judgement = record.judgement
+    else:
+        raise InputError(
+            f"{version} was never compared with {other}; give the cases with --manifest."
+        )
+    _show(other, version, judgement)
+    if json is not None:
+        told: dict[str, Any] = {"before": other, "after": version}
+        write_json(json, told | judgement.model_dump(mode="json"))
+
+
+@app.command()
+def activate(project: Project, version: Version, task: TaskName = "cine_sax_seg") -> None:
+    """Use a version, whatever was judged; that it was chosen by hand is recorded."""
+    store = _store(project, task)
+    store.activate(version, "chosen by the user")
+    typer.echo(f"{version} is active: {store.place_of(version)}")
+
+
+@app.command()
+def rollback(project: Project, task: TaskName = "cine_sax_seg") -> None:
+    """Use the version again that the active one came from."""
+    typer.echo(f"{_store(project, task).roll_back().version} is active")
+
+
+@app.command()
+def export(
+    project: Project,
+    version: Version,
+    out: Annotated[Path, typer.Option("--out", help="The zip to write.")],
+    task: TaskName = "cine_sax_seg",
+) -> None:
+    """Write a version as one file for another site."""
+    from napari_cmr.learn.versions import export_version
+
+    typer.echo(f"wrote {export_version(_store(project, task), version, out)}")
+
+
+@app.command("import")
+def import_(
+    project: Project,
+    file: Annotated[Path, typer.Argument(help="A zip that 'versions export' wrote.")],
+    task: TaskName = "cine_sax_seg",
+) -> None:
+    """Take a version in after checking its card and hashes; activate it to use it."""
+    from napari_cmr.learn.versions import VersionStore, import_version
+
+    _check_task(task)
+    record = import_version(VersionStore(project, task=task), file)
+    typer.echo(f"{record.version}: {record.model}; 'versions activate' uses it")
+
+
+@app.command()
+def remove(project: Project, version: Version, task: TaskName = "cine_sax_seg") -> None:
+    """Throw away a version that is not active and from which none came."""
+    _store(project, task).remove(version)
+    typer.echo(f"{version} is removed")
+
+
+@app.command("clear-cache")
+def clear_cache(project: Project, task: TaskName = "cine_sax_seg") -> None:
+    """Throw away what networks said of pictures; it is made again when needed."""
+    from napari_cmr.learn.tiers.cache import FeatureCache
+
+    size = FeatureCache(_store(project, task).cache).clear()
+    typer.echo(f"{size / 1e6:.1f} MB are free")
+
+
+def _store(project: Path, task: str) -> VersionStore:
+    _check_task(task)
+    from napari_cmr.learn.versions import VersionStore
+
+    return VersionStore.existing(project, task=task)
+
+
+def _check_task(task: str) -> None:
+    if task not in TASKS:
+        raise InputError(f"There are no versions for '{task}'; there are for {', '.join(TASKS)}.")
+
+
+def _verdict(record: VersionRecord) -> str:
+    if record.judgement is None:
+        return {"start": "the start", "imported": "taken in"}.get(record.origin, "")
+    told = {True: "not worse", False: "worse", None: "not judged"}[record.judgement.not_worse]
+    if record.judgement.before is not None:
+        told += f" ({record.judgement.before:.3f} to {record.judgement.after:.3f})"
+    return told + (", kept anyway" if record.kept_anyway else "")
+
+
+def _show(before: str, after: str, judgement: Judgement) -> None:
+    typer.echo(f"{'mean Dice':<12}{before:>8}{after:>8}  subjects: {len(judgement.pairs)}")
+    for name, (old, new) in judgement.structures.items():
+        typer.echo(f"{name:<12}{old:8.3f}{new:8.3f}")
+    if judgement.before is not None:
+        typer.echo(f"{'all':<12}{judgement.before:8.3f}{judgement.after:8.3f}")
+    typer.echo(judgement.reason)

@@ -1,0 +1,44 @@
+"""What is done when a GPU's memory does not suffice: less at once, then the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+
+Result = TypeVar("Result")
+
+
+def within_memory(
+    work: Callable[[int, torch.device], Result],
+    *,
+    batch: int,
+    device: torch.device,
+    say: Callable[[str], None],
+) -> Result:
+    """Do work with a batch on a device; with half of it each time the GPU's memory runs out.
+
+    With a single picture still too many, the whole batch goes to the CPU.
+
+    Parameters
+    ----------
+    work
+        Called with (batch, device) until it is through.
+    say
+        Told of every step back.
+    """
+    whole = batch
+    while True:
+        try:
+            return work(batch, device)
+        except torch.OutOfMemoryError:
+            if device.type == "cpu":
+                raise
+        torch.cuda.empty_cache()
+        if batch > 1:
+            batch //= 2
+            say(f"The GPU's memory does not suffice; going on with {batch} pictures at once.")
+        else:
+            batch, device = whole, torch.device("cpu")
+            say("The GPU's memory does not suffice for one picture; going on on the CPU.")

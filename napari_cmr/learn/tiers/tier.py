@@ -1,0 +1,205 @@
+"""The tiers by name, each from a model and labelled rows to another model."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_cmr.core import Cancel, InputError, Structure, replacing
+from napari_cmr.learn.examples import LabelledRow
+from napari_cmr.learn.finetune import finetune_segmenter
+from napari_cmr.learn.segmenter import SegmenterConfig
+from napari_cmr.learn.tiers.head import HeadConfig, head_examples, train_head
+from napari_cmr.learn.tiers.remembering import (
+    HeadOnFeatures,
+    Remembering,
+    whole_model,
+    with_head,
+)
+from napari_cmr.nets import Model, load_model
+
+Say = Callable[[str], None]
+
+
+class FullConfig(BaseModel):
+    """How all of a segmenter is trained on, gently; its localiser stays."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    steps: int = Field(default=400, ge=1)
+    batch: int = Field(default=16, ge=1)
+    learning_rate: float = Field(default=5e-4, gt=0)
+    layer_decay: float = Field(default=0.75, gt=0, le=1)
+    warm_up: int = Field(default=40, ge=0)
+
+
+TierConfig = HeadConfig | FullConfig
+
+
+@dataclass(frozen=True, eq=False)
+class NewModel:
+    """A model that a tier made, and how."""
+
+    model: Model
+    tier: str
+    recipe: dict[str, Any]
+
+
+class Train(Protocol):
+    """Trains a model on labelled rows.
+
+    ``model`` remembers its answers; ``start`` is its version's folder and ``scratch`` one where
+    checkpoints may lie.
+    """
+
+    def __call__(
+        self,
+        model: Model,
+        rows: Sequence[LabelledRow],
+        config: Any,
+        *,
+        start: Path,
+        scratch: Path,
+        seed: int,
+        say: Say,
+        cancel: Cancel | None,
+    ) -> NewModel:
+        """Give the trained model; the one given stays as it is."""
+
+
+@dataclass(frozen=True)
+class Tier:
+    """One tier."""
+
+    name: str
+    config: type[HeadConfig] | type[FullConfig]
+    train: Train
+
+
+def _train_head(
+    model: Model,
+    rows: Sequence[LabelledRow],
+    config: HeadConfig,
+    *,
+    start: Path,  # noqa: ARG001  the model is what is begun with
+    scratch: Path,  # noqa: ARG001  seconds need no checkpoint
+    seed: int,
+    say: Say,
+    cancel: Cancel | None,
+) -> NewModel:
+    examples = head_examples(model, rows, config, seed=seed, cancel=cancel)
+    head = train_head(model, examples, config, seed=seed, cancel=cancel)
+    segmenter = model.networks["segmenter"]
+    assert isinstance(segmenter, HeadOnFeatures)
+    assert isinstance(segmenter.trunk, Remembering)
+    cache = segmenter.trunk.cache
+    say(
+        f"head: {len(examples.targets)} views of slices; of the networks' answers "
+        f"{cache.hits} were remembered and {cache.misses} asked for"
+    )
+    made = whole_model(with_head(model, head))
+    return NewModel(made, "head", config.model_dump(mode="json"))
+
+
+def _train_full(
+    model: Model,
+    rows: Sequence[LabelledRow],
+    config: FullConfig,
+    *,
+    start: Path,
+    scratch: Path,
+    seed: int,
+    say: Say,
+    cancel: Cancel | None,  # noqa: ARG001  Ctrl-C stops it, and a later call goes on
+) -> NewModel:
+    settings = _settings(model, config, seed)
+    about = [model.card.sha256, settings.model_dump_json(), *(_about(row) for row in rows)]
+    out = scratch / hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
+    out.mkdir(mode=0o700, parents=True, exist_ok=True)
+    manifest = out / "training.csv"
+    _write_manifest(manifest, rows)
+    finetune_segmenter(
+        [manifest],
+        out,
+        settings,
+        name=model.card.name,
+        version=model.card.version,
+        start=start,
+        threads=torch.get_num_threads(),
+        say=say,
+    )
+    made = load_model(out, task=model.card.task)
+    shutil.rmtree(out, ignore_errors=True)
+    return NewModel(made, "full", config.model_dump(mode="json"))
+
+
+def _settings(model: Model, config: FullConfig, seed: int) -> SegmenterConfig:
+    usual = SegmenterConfig()
+    gentle = usual.segmenter.model_copy(update=config.model_dump())
+    return usual.model_copy(
+        update={
+            "segmenter": gentle,
+            "localiser": usual.localiser.model_copy(update={"steps": 0}),
+            "flips": tuple(tuple(axes) for axes in model.card.test_time.get("flips", ())),
+            "one_heart": bool(model.card.test_time.get("one_heart", False)),
+            "seed": seed,
+        }
+    )
+
+
+def _about(row: LabelledRow) -> str:
+    return f"{row.subject} {row.row.frame} {hashlib.sha256(row.labels.tobytes()).hexdigest()}"
+
+
+def _write_manifest(path: Path, rows: Sequence[LabelledRow]) -> None:
+    """Rows that may train and no other, so that no other can reach the training."""
+    columns = sorted({name for row in rows for name in row.row.columns} | {"structures"})
+    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        for row in rows:
+            names = " ".join(Structure(s).name for s in row.structures)
+            paths = {"image": str(row.row.image.resolve()), "split": "train", "structures": names}
+            if row.row.label is not None:
+                paths["label"] = str(row.row.label.resolve())
+            writer.writerow(row.row.columns | paths)
+
+
+TIERS = {
+    tier.name: tier
+    for tier in (Tier("head", HeadConfig, _train_head), Tier("full", FullConfig, _train_full))
+}
+
+
+def tier_named(name: str) -> Tier:
+    """One tier.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+    """
+    if name not in TIERS:
+        raise InputError(f"There is no tier '{name}'; there are {', '.join(TIERS)}.")
+    return TIERS[name]
+
+
+def configured(name: str, steps: int | None = None) -> TierConfig:
+    """A tier's settings with another number of steps; its own if None.
+
+    Raises
+    ------
+    InputError
+        If there is no such tier.
+    """
+    made = tier_named(name).config()
+    return made if steps is None else made.model_copy(update={"steps": steps})

@@ -1,0 +1,147 @@
+"""Who is held out of training, fixed once for a project; the one place that lets rows train."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_cmr.core import InputError
+from napari_cmr.learn.examples import LabelledRow
+
+ONE_IN = 5
+ENOUGH = 10
+_TABLES = """
+create table if not exists project (seed text not null);
+create table if not exists subject (key text primary key, held integer not null);
+"""
+_SEALED = object()
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRows:
+    """Rows that may train; only :meth:`Holdout.split` makes it.
+
+    ``keys`` maps each of their subjects to its salted hash.
+    """
+
+    rows: tuple[LabelledRow, ...]
+    keys: Mapping[str, str]
+    seal: object
+
+    def __post_init__(self) -> None:
+        if self.seal is not _SEALED:
+            raise RuntimeError("rows that may train come from Holdout.split")
+
+    def without(self, subject: str) -> TrainingRows:
+        """The rows of all other subjects, to judge on this one."""
+        rows = tuple(row for row in self.rows if row.subject != subject)
+        keys = {name: key for name, key in self.keys.items() if name != subject}
+        return TrainingRows(rows, keys, _SEALED)
+
+
+class Holdout:
+    """Which subjects of a project train and which judge, kept in its folder.
+
+    A subject is placed when it is first seen and never moves, so that no model of the project
+    was ever trained on one that judges. Of ``n`` subjects ``n // 5`` judge, ten at most; among
+    new ones those with the smallest hash of the project's seed and their id, so that nobody
+    chooses them. Subjects whose rows a manifest calls ``validation`` judge if they are new, and
+    count. Ids are kept as salted hashes.
+
+    Parameters
+    ----------
+    path
+        The SQLite file, made if need be.
+    seed
+        Of a new project; a random one if None. A project that exists keeps its own.
+    """
+
+    def __init__(self, path: Path, *, seed: int | None = None) -> None:
+        self.path = path
+        with self._open() as connection:
+            connection.executescript(_TABLES)
+            connection.execute("begin immediate")
+            found = connection.execute("select seed from project").fetchone()
+            if found is None:
+                found = (str(secrets.randbits(64) if seed is None else seed),)
+                connection.execute("insert into project values (?)", found)
+            connection.commit()
+        self._seed = str(found[0])
+
+    def key(self, subject: str) -> str:
+        """The salted hash by which a subject is known."""
+        return hashlib.sha256(f"{self._seed}:{subject}".encode()).hexdigest()[:32]
+
+    def split(self, rows: Sequence[LabelledRow]) -> tuple[TrainingRows, tuple[LabelledRow, ...]]:
+        """Rows that may train, and rows of subjects that judge; new subjects are placed.
+
+        Rows that a manifest gives another split than ``train``, ``validation`` or none, and
+        those it calls ``validation`` of subjects that train, are in neither.
+        """
+        held = self._place(rows)
+        training, judging = [], []
+        for row in rows:
+            key = self.key(row.subject)
+            if held[key]:
+                if row.row.split in ("", "train", "validation"):
+                    judging.append(row)
+            elif row.row.split in ("", "train"):
+                training.append(row)
+        keys = {row.subject: self.key(row.subject) for row in training}
+        return TrainingRows(tuple(training), keys, _SEALED), tuple(judging)
+
+    def refuse_leak(self, keys: Iterable[str]) -> None:
+        """Refuse to keep a model that was trained on a subject that judges.
+
+        Raises
+        ------
+        RuntimeError
+            If there is one, which only a fault of the program could bring about.
+        """
+        with self._open() as connection:
+            leaked = set(keys) & {key for key, held in _subjects(connection).items() if held}
+        if leaked:
+            raise RuntimeError(f"{len(leaked)} subject(s) of the holdout were trained on")
+
+    def counts(self) -> tuple[int, int]:
+        """How many subjects train and how many judge."""
+        with self._open() as connection:
+            placed = _subjects(connection)
+        return len(placed) - sum(placed.values()), sum(placed.values())
+
+    def _place(self, rows: Sequence[LabelledRow]) -> dict[str, bool]:
+        named = {self.key(row.subject): False for row in rows}
+        named |= {self.key(row.subject): True for row in rows if row.row.split == "validation"}
+        with self._open() as connection:
+            connection.execute("begin immediate")
+            placed = _subjects(connection)
+            new = sorted(set(named) - set(placed))
+            wanted = min((len(placed) + len(new)) // ONE_IN, ENOUGH) - sum(placed.values())
+            chosen = [key for key in new if named[key]]
+            others = [key for key in new if not named[key]]
+            chosen += others[: max(0, wanted - len(chosen))]
+            here = {key: key in chosen for key in new}
+            connection.executemany("insert into subject values (?, ?)", here.items())
+            connection.commit()
+        return placed | here
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self.path, timeout=30, isolation_level=None)) as opened:
+                yield opened
+        except (OSError, sqlite3.Error) as error:
+            raise InputError(
+                f"The project's list of subjects {self.path} cannot be used ({error}); "
+                "check that the folder can be written to and the file is whole."
+            ) from error
+
+
+def _subjects(connection: sqlite3.Connection) -> dict[str, bool]:
+    return {key: bool(held) for key, held in connection.execute("select * from subject")}

@@ -1,0 +1,287 @@
+"""From corrected cases to a new version: train, judge, and keep the better one active."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from napari_cmr.core import Cancel, InputError, check_cancel
+from napari_cmr.learn.examples import LabelledRow
+from napari_cmr.learn.finetune import TERMS, hardware
+from napari_cmr.learn.tiers import NewModel, Tier, TierConfig, tier_named
+from napari_cmr.learn.tiers.cache import FeatureCache
+from napari_cmr.learn.tiers.remembering import remembering
+from napari_cmr.learn.versions.corrections import (
+    describe,
+    load_corrections,
+    refuse_same_pictures,
+)
+from napari_cmr.learn.versions.gate import (
+    FEWEST,
+    Compared,
+    cannot_judge,
+    compare,
+    judge,
+    segmenting,
+)
+from napari_cmr.learn.versions.holdout import TrainingRows
+from napari_cmr.learn.versions.record import Correction, Judgement, VersionRecord
+from napari_cmr.learn.versions.store import VersionStore
+from napari_cmr.nets import Card, Metric, Model, TrainingData
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """A new version, and whether it became the active one."""
+
+    record: VersionRecord
+    active: bool
+    advice: str
+
+
+def retrain(
+    project: Path,
+    manifests: Sequence[Path],
+    *,
+    tier: str = "head",
+    config: TierConfig | None = None,
+    task: str = "cine_sax_seg",
+    start: str | Path | None = None,
+    seed: int = 0,
+    threads: int = 2,
+    keep_anyway: bool = False,
+    say: Say = print,
+    cancel: Cancel | None = None,
+) -> Retrained:
+    """Train a version on corrected cases and make it active if it is not worse.
+
+    Nothing is written to the project's versions before the new one is whole and judged, so
+    cancelling or killing a run leaves them as they were.
+
+    Parameters
+    ----------
+    project
+        The project's folder.
+    manifests
+        Corrected cases. Who of them is held out the project decides; see :class:`Holdout`.
+    tier
+        ``head`` or ``full``.
+    config
+        The tier's settings; its defaults if None.
+    start
+        The model that a new project begins with; the shelf's best if None.
+    seed
+        Same seed, same cases and same start give the same weights on a CPU.
+    threads
+        CPU threads of torch.
+    keep_anyway
+        Make the version active whatever the judgement, which is recorded.
+
+    Raises
+    ------
+    InputError
+        If the manifests, the project or the start is at fault, or nobody is left to train on.
+    CancelledError
+        If ``cancel`` returned True.
+    """
+    torch.set_num_threads(threads)
+    chosen = tier_named(tier)
+    config = config or chosen.config()
+    loaded = load_corrections(manifests)
+    store = VersionStore(project, task=task)
+    parent = store.begin(start)
+    corrections = describe(loaded, {row.subject: store.holdout.key(row.subject) for row in loaded})
+    refuse_same_pictures(corrections)
+    training, judging = store.holdout.split(loaded)
+    if not training.rows:
+        raise InputError(
+            "All subjects of the manifest are held out to judge on; add subjects to train on."
+        )
+    work = _Work(store, chosen, config, seed, say, cancel)
+    say(
+        f"{len(training.keys)} subject(s) train, {len({r.subject for r in judging})} judge; "
+        f"from {parent.version}, {parent.model}"
+    )
+    begun = time.monotonic()
+    trained = work.train(parent, training)
+    judgement = work.judgement(parent, trained, training, judging)
+    seconds = time.monotonic() - begun
+    check_cancel(cancel)
+    own = describe(training.rows, training.keys)
+    card = _card(store.load(parent.version).card, trained, own, judgement, seed, seconds)
+    record = store.add(
+        card,
+        trained.model.networks,
+        VersionRecord(
+            version="",
+            parent=parent.version,
+            origin="trained",
+            model=f"{card.name} {card.version}",
+            task=task,
+            tier=tier,
+            made="",
+            corrections=own,
+            recipe=card.recipe,
+            seed=seed,
+            seconds=seconds,
+            judgement=judgement,
+            kept_anyway=keep_anyway and not judgement.not_worse,
+            files={},
+        ),
+    )
+    return _decide(store, parent, record, keep_anyway)
+
+
+def judge_versions(
+    store: VersionStore, before: str, after: str, manifests: Sequence[Path]
+) -> Judgement:
+    """Compare two versions on the held-out subjects of manifests.
+
+    Raises
+    ------
+    InputError
+        If the manifests have none, or a version is missing or altered.
+    """
+    _, judging = store.holdout.split(load_corrections(manifests))
+    if not judging:
+        raise InputError("None of the manifest's subjects is held out, so none can judge.")
+    keys = {row.subject: store.holdout.key(row.subject) for row in judging}
+    cache = FeatureCache(store.cache)
+    old, new = (remembering(store.load(version), cache) for version in (before, after))
+    structures = old.card.networks["segmenter"].structures[1:]
+    return judge(compare(judging, segmenting(old), segmenting(new), structures), "holdout", keys)
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """How versions are trained and judged in one call."""
+
+    store: VersionStore
+    tier: Tier
+    config: TierConfig
+    seed: int
+    say: Say
+    cancel: Cancel | None
+
+    def train(self, start: VersionRecord, training: TrainingRows) -> NewModel:
+        return self.tier.train(
+            self._model(start),
+            training.rows,
+            self.config,
+            start=self.store.place_of(start.version),
+            scratch=self.store.cache / "training",
+            seed=self.seed,
+            say=self.say,
+            cancel=self.cancel,
+        )
+
+    def judgement(
+        self,
+        parent: VersionRecord,
+        trained: NewModel,
+        training: TrainingRows,
+        judging: Sequence[LabelledRow],
+    ) -> Judgement:
+        """On the holdout; else each training subject by models that never saw it; else none."""
+        keys = {row.subject: self.store.holdout.key(row.subject) for row in judging}
+        if judging:
+            self.say(f"judging on {len(keys)} held-out subject(s)")
+            compared = self._compare(judging, self._model(parent), trained.model)
+            return judge(compared, "holdout", keys)
+        if len(training.keys) < FEWEST:
+            return cannot_judge(
+                f"{len(training.keys)} subject(s) are too few to judge a version on: it takes "
+                f"{FEWEST}"
+            )
+        compared = Compared()
+        for subject, key in training.keys.items():
+            check_cancel(self.cancel)
+            self.say(
+                f"judging on one of the subjects, trained on the others ({len(training.keys)})"
+            )
+            before = self._unseen(parent, key)
+            left = [row for row in training.rows if row.subject == subject]
+            fold = self.train(before, training.without(subject))
+            compared = compared.with_others(self._compare(left, self._model(before), fold.model))
+        return judge(compared, "leave-one-subject-out", dict(training.keys))
+
+    def _unseen(self, parent: VersionRecord, key: str) -> VersionRecord:
+        """The nearest version that was not trained on a subject; the first one never was."""
+        return next(v for v in self.store.ancestors(parent.version) if key not in v.trained_on)
+
+    def _compare(self, rows: Sequence[LabelledRow], before: Model, after: Model) -> Compared:
+        structures = before.card.networks["segmenter"].structures[1:]
+        after = remembering(after, FeatureCache(self.store.cache), self.say)
+        return compare(rows, segmenting(before), segmenting(after), structures)
+
+    def _model(self, record: VersionRecord) -> Model:
+        return remembering(
+            self.store.load(record.version), FeatureCache(self.store.cache), self.say
+        )
+
+
+def _decide(
+    store: VersionStore, parent: VersionRecord, record: VersionRecord, keep_anyway: bool
+) -> Retrained:
+    judgement = record.judgement
+    assert judgement is not None
+    name = record.version
+    good = judgement.not_worse is True
+    if not (good or keep_anyway):
+        kept = f"{parent.version} stays active; '{name}' is kept, and is used once you activate it"
+        verdict = "cannot be judged" if judgement.not_worse is None else "is worse"
+        return Retrained(record, False, f"{name} {verdict}: {judgement.reason}. {kept}.")
+    why = f"not worse than {parent.version}" if good else "kept although not judged as good"
+    if not store.activate(name, why, instead_of=parent.version):
+        return Retrained(
+            record,
+            False,
+            f"Another version became active meanwhile; {name} is kept ({judgement.reason}).",
+        )
+    return Retrained(record, True, f"{name} is active: {why}; {judgement.reason}.")
+
+
+def _card(
+    parent: Card,
+    trained: NewModel,
+    corrections: Sequence[Correction],
+    judgement: Judgement,
+    seed: int,
+    seconds: float,
+) -> Card:
+    """The model's own card, which goes with it wherever it goes."""
+    hashes = [c.image_sha256 + c.label_sha256 for c in corrections]
+    recipe = {"tier": trained.tier, **trained.recipe, "corrections": hashes}
+    about = json.dumps([parent.sha256, recipe, seed], sort_keys=True)
+    short = hashlib.sha256(about.encode()).hexdigest()[:8]
+    n = len(judgement.pairs)
+    metrics = {
+        f"dice_mean_{when}": Metric(value=value, low=None, high=None, n=n)
+        for when, value in (("before", judgement.before), ("after", judgement.after))
+        if value is not None
+    }
+    update = {
+        "version": f"{parent.version.split('+')[0]}+{trained.tier}.{short}",
+        "tier": trained.tier,
+        "parent": f"{parent.name} {parent.version}",
+        "training_data": TrainingData(
+            sets={"corrections": len({c.subject for c in corrections})},
+            manifest_sha256=hashlib.sha256("".join(hashes).encode()).hexdigest(),
+            terms=TERMS,
+        ),
+        "recipe": recipe,
+        "seed": seed,
+        "hours": seconds / 3600,
+        "hardware": hardware(),
+        "metrics": {f"project, {judgement.how}": metrics} if metrics else {},
+        "sha256": "",
+    }
+    return parent.model_copy(update=update)
