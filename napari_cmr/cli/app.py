@@ -20,6 +20,7 @@ from napari_cmr.cli import (
     models,
     pacs,
     pretraining,
+    projects,
     reading,
     reporting,
     studying,
@@ -54,6 +55,7 @@ app.command()(learning.evaluate)
 app.add_typer(models.app, name="models")
 app.add_typer(versions.app, name="versions")
 app.add_typer(pacs.app, name="pacs")
+app.add_typer(projects.app, name="project")
 
 
 @app.callback(invoke_without_command=True)

@@ -1,8 +1,7 @@
-"""Verbs that read a study: scan, segment, measure; and the phantom that stands in for one."""
+"""Verbs that read a study: scan and segment; and the phantom that stands in for one."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -59,33 +58,6 @@ def segment(
     typer.echo("wrote " + ", ".join(str(file) for file in files))
     if json is not None:
         write_measures(session, json)
-
-
-def measure(
-    labels: Annotated[Path, typer.Argument(help="A label NIfTI (x, y, slice, phase).")],
-    label_map: Annotated[
-        str, typer.Option("--label-map", help="How the file numbers structures: cmr, acdc, ...")
-    ] = "cmr",
-    spacing: SpacingText = "",
-    ed: Annotated[int | None, typer.Option("--ed", help="End-diastolic phase, from 0.")] = None,
-    es: Annotated[int | None, typer.Option("--es", help="End-systolic phase, from 0.")] = None,
-    heart_rate: Annotated[
-        float | None, typer.Option("--heart-rate", help="Beats a minute, for the cardiac output.")
-    ] = None,
-    json: JsonFile = None,
-) -> None:
-    """Measure volumes, EF and mass from any label file."""
-    from napari_cmr import io
-    from napari_cmr import measure as measuring
-    from napari_cmr.cli.summary import table
-    from napari_cmr.report.style import RESEARCH_USE
-
-    segmentation = io.read_labels(labels, map_name=label_map, spacing=io.parse_spacing(spacing))
-    measures = measuring.function(segmentation, ed=ed, es=es, heart_rate_bpm=heart_rate)
-    typer.echo(table(measures))
-    typer.echo(RESEARCH_USE)
-    if json is not None:
-        measuring.write_json(json, measures)
 
 
 def phantom(

@@ -107,13 +107,23 @@ def segment_of(angles: FloatArray, ring: Ring, points: Insertions) -> LabelArray
     return np.asarray(numbers + (6 if ring is Ring.MID else 0), np.uint8)
 
 
-def segment_model(segmentation: Segmentation, phase: int) -> SegmentModel | None:
+def segment_model(
+    segmentation: Segmentation, phase: int, septum: Insertions | None = None
+) -> SegmentModel | None:
     """Divide the left ventricle of one phase.
 
     The thirds are those of the slices that show a cavity with a wall round at least
     nine tenths of it, each with the slab it stands for; slices of wall without cavity beyond them
     are the cap. They are of this phase alone, so that a segment follows the tissue as the base
     moves towards the apex.
+
+    Parameters
+    ----------
+    segmentation, phase
+        Labels, and which phase of them.
+    septum
+        The RV insertion points that a reader gave, for all slices (`given_insertions`); otherwise
+        they are found from the RV's labels, slice by slice.
 
     Returns
     -------
@@ -122,7 +132,8 @@ def segment_model(segmentation: Segmentation, phase: int) -> SegmentModel | None
     """
     order = base_to_apex(segmentation, phase)
     rings = _rings(segmentation, phase, order)
-    insertions = dict(rv_insertions(segmentation, phase))
+    found = rv_insertions(segmentation, phase) if septum is None else dict.fromkeys(rings, septum)
+    insertions = dict(found)
     if not rings or not insertions:
         return None
     findings: tuple[Finding, ...] = ()
@@ -143,7 +154,11 @@ def why_no_segments(segmentation: Segmentation, phase: int) -> Finding:
         message = f"Fewer than {_FEWEST_SLICES} slices show a cavity with its wall."
     else:
         message = "The RV does not touch the LV in any slice, so the septum is unknown."
-    return Finding("no-segments", message, "The AHA segments are left out.")
+    return Finding(
+        "no-segments",
+        message,
+        "The AHA segments are left out; where only the RV is missing, give its insertion points.",
+    )
 
 
 def segment_map(segmentation: Segmentation, phase: int, model: SegmentModel) -> LabelArray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from napari_cmr.core import FloatArray, Segmentation, Structure
+from napari_cmr.core import FloatArray, InputError, Segmentation, Structure
 from napari_cmr.measure.borders import (
     N_RAYS,
     BoolArray,
@@ -69,6 +69,39 @@ def rv_insertions(segmentation: Segmentation, phase: int) -> Mapping[int, Insert
     if not seen:
         return {}
     return {z: seen.get(z) or _between(seen, segmentation.geometry.positions, z) for z in walled}
+
+
+def given_insertions(
+    segmentation: Segmentation, anterior_deg: float, inferior_deg: float
+) -> Insertions:
+    """The RV insertion points as a reader gives them, where the RV is not labelled.
+
+    Parameters
+    ----------
+    segmentation
+        Tells whether the pictures are mirrored.
+    anterior_deg, inferior_deg
+        Degrees round the LV's middle in the picture, counter-clockwise from its right side.
+
+    Raises
+    ------
+    InputError
+        If the septum between them would be shorter than 50 or longer than 200 degrees.
+    """
+    if not np.isfinite([anterior_deg, inferior_deg]).all():
+        raise InputError("The RV insertion points are two angles in degrees, such as 120,240.")
+    flip = mirrored(segmentation)
+    ends = np.deg2rad([anterior_deg, inferior_deg])
+    anterior, inferior = (float(a) for a in heart_angles(ends, flip=flip))
+    septum = (inferior - anterior) % _TURN
+    low, high = _ARC_DEG
+    if not low <= np.rad2deg(septum) <= high:
+        raise InputError(
+            f"From the anterior to the inferior insertion point the septum would span "
+            f"{np.rad2deg(septum):.0f} degrees; give the anterior angle first, then the inferior "
+            f"one, {low:g} to {high:g} degrees apart."
+        )
+    return Insertions(anterior, septum)
 
 
 def heart_angles(angles: FloatArray, *, flip: bool) -> FloatArray:

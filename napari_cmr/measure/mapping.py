@@ -11,6 +11,7 @@ from scipy import ndimage
 from napari_cmr.core import FloatArray, GeometryError, InputError, Segmentation, Stack, Structure
 from napari_cmr.measure import aha
 from napari_cmr.measure.borders import BoolArray
+from napari_cmr.measure.insertion import Insertions
 from napari_cmr.measure.volumes import WALL
 
 
@@ -48,7 +49,13 @@ class MapValues:
     blood: Spread | None
 
 
-def map_values(stack: Stack, segmentation: Segmentation, *, margin_pixels: int = 1) -> MapValues:
+def map_values(
+    stack: Stack,
+    segmentation: Segmentation,
+    *,
+    margin_pixels: int = 1,
+    septum: Insertions | None = None,
+) -> MapValues:
     """Means of a T1 or T2 map in the wall, its segments and the blood.
 
     Pixels within the margin of a border are left out, since they mix wall with blood or fat, and
@@ -62,12 +69,18 @@ def map_values(stack: Stack, segmentation: Segmentation, *, margin_pixels: int =
         One phase of map and labels, one shape.
     margin_pixels
         How many pixels to keep clear of borders; 0 takes all.
+    septum
+        RV insertion points that a reader gave, where the RV is not labelled.
 
     Raises
     ------
     GeometryError
         If the shapes differ or there is more than one phase.
+    InputError
+        If the margin is negative.
     """
+    if margin_pixels < 0:
+        raise InputError(f"The margin is 0 or more pixels, not {margin_pixels}.")
     if stack.shape != segmentation.labels.shape or stack.shape[0] != 1:
         raise GeometryError("A map needs one phase of images with labels of their shape.")
     labels = segmentation.labels[0]
@@ -76,7 +89,7 @@ def map_values(stack: Stack, segmentation: Segmentation, *, margin_pixels: int =
     wall = _core(np.isin(labels, WALL), margin_pixels)
     blood = _core(labels == Structure.LV, margin_pixels)
     segments: dict[int, Spread] = {}
-    model = aha.segment_model(segmentation, 0)
+    model = aha.segment_model(segmentation, 0, septum)
     if model is not None:
         numbers = np.where(wall, aha.segment_map(segmentation, 0, model), 0)
         found = {s: Spread.of(values[numbers == s]) for s in aha.SEGMENTS}

@@ -23,12 +23,11 @@ from napari_cmr.core import (
 from napari_cmr.measure import aha
 from napari_cmr.measure.borders import BoolArray, angle_of
 from napari_cmr.measure.cardiac_function import MYOCARDIAL_DENSITY_G_PER_ML
+from napari_cmr.measure.remote import FEWEST_REMOTE, Remote, automatic_remote
 from napari_cmr.measure.volumes import WALL, millilitres_per_unit, relative_slabs
 
+HALF_MAXIMUM_TOO_LOW = "half-maximum-too-low"
 _SCAR = (Structure.INFARCT, Structure.MVO)
-_SECTORS = 36
-_SECTOR_DEG = 60.0
-_FEWEST_REMOTE = 20
 
 
 class ScarMethod(StrEnum):
@@ -47,22 +46,6 @@ class ScarMethod(StrEnum):
 
 
 @dataclass(frozen=True, eq=False)
-class Remote:
-    """Healthy wall to compare with.
-
-    Parameters
-    ----------
-    mask
-        ``(z, y, x)`` pixels.
-    by_hand
-        Whether a reader chose it.
-    """
-
-    mask: BoolArray
-    by_hand: bool
-
-
-@dataclass(frozen=True, eq=False)
 class Scar:
     """Scar on one stack. Grams are None where the spacing is unknown.
 
@@ -70,8 +53,8 @@ class Scar:
     ----------
     method, threshold
         What counts as scar; the signal above which it does, None for labels.
-    remote_mean, remote_sd
-        Signal of the remote wall, None for labels.
+    remote_mean, remote_sd, remote_pixels, remote
+        Signal, size and place of the remote wall, None (and empty) for labels.
     mask
         ``(z, y, x)`` scar with microvascular obstruction.
     percent
@@ -92,6 +75,8 @@ class Scar:
     mass_g: float | None
     mvo_g: float | None
     wall_g: float | None
+    remote_pixels: int | None = None
+    remote: str = ""
     findings: tuple[Finding, ...] = ()
 
 
@@ -99,7 +84,7 @@ def scar(
     stack: Stack,
     segmentation: Segmentation,
     method: ScarMethod,
-    remote: BoolArray | None = None,
+    remote: BoolArray | Remote | None = None,
 ) -> Scar:
     """Quantify scar in the wall of a late-enhancement stack.
 
@@ -120,7 +105,7 @@ def scar(
         What counts as scar; `ScarMethod.LABELS` takes the labels' infarct and MVO.
     remote
         ``(z, y, x)`` region of healthy wall that a reader chose; only its wall pixels count.
-        Else the darkest 60 degrees of the wall, see `automatic_remote`.
+        Else the darkest 60 degrees of the wall, see `napari_cmr.measure.automatic_remote`.
 
     Raises
     ------
@@ -139,12 +124,12 @@ def scar(
         mask, mvo = np.isin(labels, _SCAR), labels == Structure.MVO
         return _measured(segmentation, method, mask, mvo, wall)
     pixels = np.asarray(stack.pixels[0], np.float64)
-    region = automatic_remote(stack, segmentation) if remote is None else Remote(remote, True)
+    region = _remote(stack, segmentation, remote)
     values = pixels[region.mask & wall]
-    if len(values) < _FEWEST_REMOTE:
+    if len(values) < FEWEST_REMOTE:
         raise InputError(
             f"The remote region holds {len(values)} pixels of the wall; draw it on healthy wall, "
-            f"at least {_FEWEST_REMOTE} pixels."
+            f"at least {FEWEST_REMOTE} pixels."
         )
     mean, sd = float(values.mean()), float(values.std(ddof=1))
     threshold = _threshold(method, mean, sd, pixels[wall])
@@ -155,42 +140,38 @@ def scar(
         threshold=threshold,
         remote_mean=mean,
         remote_sd=sd,
-        findings=() if region.by_hand else (_REMOTE_AUTOMATIC,),
+        remote_pixels=len(values),
+        remote=region.where,
+        findings=(*region.findings, *_low_half_maximum(method, threshold, mean, sd)),
     )
 
 
-_REMOTE_AUTOMATIC = Finding(
-    "remote-automatic",
-    "The remote wall was chosen automatically, as the darkest 60 degrees.",
-    "Choose a remote region by hand where scar is spread out.",
-)
+def _low_half_maximum(
+    method: ScarMethod, threshold: float, mean: float, sd: float
+) -> tuple[Finding, ...]:
+    """Half of the maximum parts scar from wall only where healthy wall is nulled."""
+    if method is not ScarMethod.FWHM or threshold >= mean + 2 * sd:
+        return ()
+    return (
+        Finding(
+            HALF_MAXIMUM_TOO_LOW,
+            "Half of the wall's maximum lies within the remote wall's own signal, as in images "
+            "whose zero is not nulled wall (phase-sensitive, or rescaled).",
+            "FWHM does not apply to these images; use n-SD.",
+        ),
+    )
 
 
-def automatic_remote(stack: Stack, segmentation: Segmentation) -> Remote:
-    """The 60 degrees of the wall, over all slices, whose mean signal is lowest.
-
-    Healthy wall is nulled, so it is the darkest. Choosing the darkest makes the mean a little
-    too low; a reader's own region is better.
-    """
-    labels = segmentation.labels[0]
-    spacing = segmentation.geometry.pixel_spacing
-    angles = np.full(labels.shape, np.nan)
-    for z in range(len(labels)):
-        there = np.isin(labels[z], WALL)
-        if there.any():
-            offsets = np.argwhere(there) * np.array(spacing) - aha.lv_centre(labels[z], spacing)
-            angles[z][there] = np.rad2deg(angle_of(offsets))
-    wall = np.isfinite(angles)
-    pixels = np.asarray(stack.pixels[0], np.float64)
-    best: tuple[float, BoolArray] | None = None
-    for start in np.arange(_SECTORS) * 360 / _SECTORS:
-        sector = wall & (np.mod(np.nan_to_num(angles) - start, 360) < _SECTOR_DEG)
-        if sector.sum() < _FEWEST_REMOTE:
-            continue
-        mean = float(pixels[sector].mean())
-        if best is None or mean < best[0]:
-            best = mean, sector
-    return Remote(wall if best is None else best[1], by_hand=False)
+def _remote(stack: Stack, segmentation: Segmentation, given: BoolArray | Remote | None) -> Remote:
+    if given is None:
+        return automatic_remote(stack, segmentation)
+    region = given if isinstance(given, Remote) else Remote(given, by_hand=True)
+    if region.mask.shape != segmentation.labels.shape[1:]:
+        raise GeometryError(
+            f"The remote region has the grid {region.mask.shape} (slice, row, column), the images "
+            f"{segmentation.labels.shape[1:]}; draw it on these images."
+        )
+    return region
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,163 @@
+"""The verb that measures labels: function, late enhancement, maps, the long axis."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_cmr.cli.options import JsonFile, SpacingText, StackId
+from napari_cmr.core import InputError
+
+if TYPE_CHECKING:
+    from napari_cmr.cli.measured import Request
+
+
+class Kind(StrEnum):
+    """What labels are measured for."""
+
+    CINE = "cine"
+    LGE = "lge"
+    T1 = "t1"
+    T2 = "t2"
+    ECV = "ecv"
+    CH4 = "4ch"
+
+
+_MAPS = (Kind.T1, Kind.T2, Kind.ECV)
+# An option that would be ignored is refused by name, so that no number rests on less than was said.
+_ONLY_FOR = {
+    "--ed": (Kind.CINE, Kind.CH4),
+    "--es": (Kind.CINE, Kind.CH4),
+    "--heart-rate": (Kind.CINE,),
+    "--height-cm": (Kind.CINE,),
+    "--weight-kg": (Kind.CINE,),
+    "--sex": (Kind.CINE,),
+    "--age": (Kind.CINE,),
+    "--bsa": (Kind.CINE,),
+    "--reference": (Kind.CINE,),
+    "--method": (Kind.LGE,),
+    "--remote": (Kind.LGE,),
+    "--remote-sector": (Kind.LGE,),
+    "--remote-slices": (Kind.LGE,),
+    "--septum": (Kind.LGE, *_MAPS),
+    "--margin-pixels": _MAPS,
+    "--after": (Kind.ECV,),
+    "--after-labels": (Kind.ECV,),
+    "--haematocrit": (Kind.ECV,),
+}
+
+
+def measure(
+    labels: Annotated[
+        Path,
+        typer.Argument(help="A label NIfTI (x, y, slice, phase); with --images DICOM SEG too."),
+    ],
+    kind: Annotated[
+        Kind, typer.Option("--kind", help="cine, lge, t1, t2, ecv (two T1 maps) or 4ch.")
+    ] = Kind.CINE,
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", help="The images that the labels are of; lge and maps need them."),
+    ] = None,
+    stack: StackId = None,
+    label_map: Annotated[
+        str, typer.Option("--label-map", help="How the file numbers structures: cmr, acdc, ...")
+    ] = "cmr",
+    spacing: SpacingText = "",
+    ed: Annotated[int | None, typer.Option("--ed", help="End-diastolic phase, from 0.")] = None,
+    es: Annotated[int | None, typer.Option("--es", help="End-systolic phase, from 0.")] = None,
+    heart_rate: Annotated[
+        float | None, typer.Option("--heart-rate", help="Beats a minute, for the cardiac output.")
+    ] = None,
+    height_cm: Annotated[float | None, typer.Option(help="Body height.")] = None,
+    weight_kg: Annotated[float | None, typer.Option(help="Body weight.")] = None,
+    sex: Annotated[str, typer.Option(help="F or M, for reference ranges.")] = "",
+    age: Annotated[float | None, typer.Option(help="Years, for reference ranges.")] = None,
+    bsa: Annotated[
+        str, typer.Option(help="Body surface area by Mosteller (if not said) or 'Du Bois'.")
+    ] = "",
+    reference: Annotated[
+        Path | None, typer.Option(help="CSV of your own reference ranges; else the shipped few.")
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option("--method", help="2-SD, 5-SD, 6-SD, FWHM or labels; repeat; all if none."),
+    ] = None,
+    remote: Annotated[
+        Path | None,
+        typer.Option("--remote", help="Remote wall: NIfTI on the images' grid, not 0 inside."),
+    ] = None,
+    remote_sector: Annotated[
+        str,
+        typer.Option(
+            metavar="FROM,TO",
+            help="Remote wall by degrees round the LV, counter-clockwise from the picture's right.",
+        ),
+    ] = "",
+    remote_slices: Annotated[
+        str, typer.Option(metavar="Z,Z,...", help="Slices of --remote-sector, from 0; else all.")
+    ] = "",
+    septum: Annotated[
+        str,
+        typer.Option(
+            metavar="ANTERIOR,INFERIOR",
+            help="RV insertion points in the same degrees, where the RV is not labelled.",
+        ),
+    ] = "",
+    margin_pixels: Annotated[
+        int | None, typer.Option(help="Pixels of a map to keep clear of borders; 1 if not said.")
+    ] = None,
+    after: Annotated[Path | None, typer.Option(help="T1 map after contrast.")] = None,
+    after_labels: Annotated[
+        Path | None, typer.Option(help="Labels of --after; else the same as before.")
+    ] = None,
+    haematocrit: Annotated[float | None, typer.Option(help="Fraction such as 0.42.")] = None,
+    json: JsonFile = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", help="Write the numbers there, one a row, with unit and method."),
+    ] = None,
+) -> None:
+    """Measure labels: volumes, EF and mass; late enhancement; T1, T2, ECV; the long axis."""
+    from napari_cmr.cli import measured
+
+    request = measured.Request(
+        labels,
+        images,
+        stack,
+        label_map,
+        spacing,
+        ed,
+        es,
+        heart_rate,
+        height_cm,
+        weight_kg,
+        sex,
+        age,
+        bsa,
+        reference,
+        tuple(method or ()),
+        remote,
+        remote_sector,
+        remote_slices,
+        septum,
+        margin_pixels,
+        after,
+        after_labels,
+        haematocrit,
+    )
+    _refuse_unused(kind, request)
+    measured.run(kind, request, json, csv)
+
+
+def _refuse_unused(kind: Kind, request: Request) -> None:
+    for option, kinds in _ONLY_FOR.items():
+        value: Any = getattr(request, option.removeprefix("--").replace("-", "_"))
+        if value not in (None, "", ()) and kind not in kinds:
+            raise InputError(
+                f"{option} says nothing of a measurement of kind {kind}; leave it out, or choose "
+                f"--kind {' or '.join(kinds)}."
+            )
