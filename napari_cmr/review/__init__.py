@@ -18,6 +18,7 @@ from napari_cmr.review.project import Project, default_folder, default_reader
 from napari_cmr.review.proposal import Proposal
 from napari_cmr.review.reading import Reading, replay
 from napari_cmr.review.record import Box, Frame, Kind, Patch, Record, Verdict, changed_box
+from napari_cmr.review.records import ReviewRecord, review_records
 from napari_cmr.review.session import ReviewSession, Spacing
 from napari_cmr.review.study_key import StackInfo, stack_key
 from napari_cmr.review.task import Task
@@ -38,6 +39,7 @@ __all__ = [
     "Proposal",
     "Reading",
     "Record",
+    "ReviewRecord",
     "ReviewSession",
     "Segmented",
     "Spacing",
@@ -55,6 +57,7 @@ __all__ = [
     "default_folder",
     "default_reader",
     "replay",
+    "review_records",
     "sax_predictor",
     "stack_key",
     "suggested",

@@ -85,6 +85,20 @@ class Project:
                 project._keys = {info.key for info in log_file.read_stacks(database)}
         return project
 
+    @classmethod
+    def look_into(cls, folder: Path) -> Project:
+        """A project to read only, whoever else has it open.
+
+        Raises
+        ------
+        InputError
+            If there is none, it is damaged, or it was made by a newer version.
+        """
+        project = cls(folder, f"The project {folder} was opened for reading; {_KEPT}.")
+        with log_file.reading(project.file) as database:
+            project._salt = log_file.read_salt(database)
+        return project
+
     @property
     def file(self) -> Path:
         """The log's place."""

@@ -1,0 +1,142 @@
+"""Who did what to a study, for its report: what stands, in few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from napari_cmr.core import Structure
+from napari_cmr.review.history import History
+from napari_cmr.review.project import Project
+from napari_cmr.review.reading import replay
+from napari_cmr.review.record import Frame, Kind, Record
+
+_ACTIONS = {
+    Kind.STROKE: "corrected by hand",
+    Kind.PREDICTION: "segmented",
+    Kind.INTERPOLATION: "accepted an interpolation",
+    Kind.PROPAGATION: "accepted a propagation",
+    Kind.FLAG: "flagged",
+    Kind.PHASES: "set ED and ES",
+}
+
+
+@dataclass(frozen=True)
+class ReviewRecord:
+    """One thing that a reader did and that stands.
+
+    Parameters
+    ----------
+    reader
+        Who.
+    action
+        What, in words: ``corrected by hand``, ``accepted``, ``set ED and ES``, ...
+    structures
+        Titles of the structures whose pixels changed.
+    frames
+        (phase, slice), counted from 0, of the frames that it is about, in order.
+    began, ended
+        UTC, ISO 8601; the same for a single step.
+    model
+        Name and version of the prediction that the labels stood on.
+    steps
+        How many steps were put together.
+    """
+
+    reader: str
+    action: str
+    structures: tuple[str, ...]
+    frames: tuple[Frame, ...]
+    began: str
+    ended: str
+    model: str
+    steps: int = 1
+
+    @property
+    def slices(self) -> tuple[int, ...]:
+        """The slices that it is about, counted from 0."""
+        return tuple(sorted({index for _, index in self.frames}))
+
+    @property
+    def phases(self) -> tuple[int, ...]:
+        """The phases that it is about, counted from 0."""
+        return tuple(sorted({phase for phase, _ in self.frames}))
+
+
+def review_records(project: Project, stack: str) -> list[ReviewRecord]:
+    """What readers did to a stack and what of it stands, oldest first.
+
+    What was undone is left out. Steps of one reader, one kind and one model that follow each
+    other are one record.
+
+    Parameters
+    ----------
+    stack
+        Its key; see `stack_key`. Of a session: ``session.reading.key``.
+    """
+    info = next((info for info in project.stacks() if info.key == stack), None)
+    if info is None:
+        return []
+    by_reader: dict[str, list[Record]] = {}
+    for record in project.records(stack):
+        by_reader.setdefault(record.reader, []).append(record)
+    found: list[ReviewRecord] = []
+    for records in by_reader.values():
+        history = replay(records, info.shape)
+        standing = [*history.steps, *_last_notes(records, history)]
+        found += _together(_one(r) for r in sorted(standing, key=lambda r: r.number))
+    return sorted(found, key=lambda r: r.began)
+
+
+def _last_notes(records: Iterable[Record], history: History) -> list[Record]:
+    """The notes that hold: a flag that is still there, the last choice of ED and ES."""
+    last = {record.kind: record for record in records}
+    notes = []
+    if history.flagged:
+        notes.append(last[Kind.FLAG])
+    if history.ed is not None or history.es is not None:
+        notes.append(last[Kind.PHASES])
+    return notes
+
+
+def _one(record: Record) -> ReviewRecord:
+    action = record.body["verdict"] if record.kind is Kind.VERDICT else _ACTIONS[record.kind]
+    structures, frames = _changed(record)
+    if record.kind is Kind.VERDICT:
+        frames = tuple((int(t), int(z)) for t, z in record.body["frames"])
+    return ReviewRecord(
+        record.reader, action, structures, frames, record.at, record.at, record.model
+    )
+
+
+def _changed(record: Record) -> tuple[tuple[str, ...], tuple[Frame, ...]]:
+    if record.patch is None:
+        return (), ()
+    before, after = record.patch.labels()
+    different = before != after
+    values = np.union1d(before[different], after[different])
+    (phase, _), (index, _), *_ = record.patch.box
+    frames = np.argwhere(different.any(axis=(2, 3)))
+    return (
+        tuple(Structure(int(v)).title for v in values if v),
+        tuple((phase + int(t), index + int(z)) for t, z in frames),
+    )
+
+
+def _together(records: Iterable[ReviewRecord]) -> list[ReviewRecord]:
+    found: list[ReviewRecord] = []
+    for record in records:
+        last = found[-1] if found else None
+        if last is None or (last.action, last.model) != (record.action, record.model):
+            found.append(record)
+            continue
+        found[-1] = replace(
+            last,
+            structures=tuple(dict.fromkeys(last.structures + record.structures)),
+            frames=tuple(sorted({*last.frames, *record.frames})),
+            ended=record.ended,
+            steps=last.steps + 1,
+        )
+    return found
