@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from napari_cmr.core import ModelError
 from napari_cmr.nets.card import Card, Network
+from napari_cmr.nets.card_shelf import find_card
 from napari_cmr.nets.encoders import load_encoder
-from napari_cmr.nets.shelf import Model, find_card, load_model
+from napari_cmr.nets.shelf import Model, load_model
 from napari_cmr.nets.unet import UNetEncoder
 from napari_cmr.nets.vit import VisionTransformer
 

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from napari_cmr.core import ModelError
 from napari_cmr.nets.card import Card
+from napari_cmr.nets.card_shelf import find_folder, read_card
 from napari_cmr.nets.resnet import DeepLabV3ResNet50, ResNet50
-from napari_cmr.nets.shelf import find_folder, read_card, verified_weights
+from napari_cmr.nets.shelf import verified_weights
 from napari_cmr.nets.unet import UNetEncoder
 from napari_cmr.nets.vit import VisionTransformer
 

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import nn
 
 from napari_cmr.core import ModelError, replacing
 from napari_cmr.nets.card import Card, Network
+from napari_cmr.nets.card_shelf import CARD, find_folder, list_models, read_card, shelf_folder
 from napari_cmr.nets.deeplab import DeepLabV3
 from napari_cmr.nets.stem import StemmedTransformer
 from napari_cmr.nets.unet import UNet
 from napari_cmr.nets.vit import VisionTransformer
 
 WEIGHTS = "model.safetensors"
-CARD = "card.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,38 +42,6 @@ class Model:
         with torch.inference_mode():
             logits: torch.Tensor = network(images.to(weight.device))
         return logits.cpu()
-
-
-def shelf_folder() -> Path:
-    """Folder of the shipped models."""
-    return Path(str(resources.files("napari_cmr"))) / "models"
-
-
-def list_models(folder: Path | None = None) -> list[Card]:
-    """Cards of all models on a shelf, best first within a task.
-
-    Best is the one whose card says it is finished and whose version is the newest.
-    """
-    folder = folder or shelf_folder()
-    cards = [read_card(path.parent) for path in sorted(folder.glob(f"*/{CARD}"))]
-    return sorted(cards, key=lambda c: (c.task, not c.finished, _newest_first(c.version)))
-
-
-def read_card(folder: Path) -> Card:
-    """Read the card in a version's folder.
-
-    Raises
-    ------
-    ModelError
-        If there is none or it does not hold what a card holds.
-    """
-    path = folder / CARD
-    if not path.is_file():
-        raise ModelError(f"{folder} holds no {CARD}, so it is not a model.")
-    try:
-        return Card.model_validate_json(path.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError) as error:
-        raise ModelError(f"The card {path} is damaged.") from error
 
 
 def load_model(name: str | Path | None = None, *, task: str = "cine_sax_seg") -> Model:
@@ -231,38 +197,8 @@ def readme(card: Card) -> str:
     return "\n".join(lines) + "\n"
 
 
-def find_card(name: str | Path) -> Card:
-    """The card of a model on the shelf or in a folder.
-
-    Raises
-    ------
-    ModelError
-        If there is no such model.
-    """
-    return read_card(find_folder(name))
-
-
 def _best_folder(task: str) -> Path:
     cards = [card for card in list_models() if card.task == task]
     if not cards:
         raise ModelError(f"No model for {task} is installed; name one with --model.")
     return shelf_folder() / cards[0].name
-
-
-def find_folder(name: str | Path) -> Path:
-    """The folder of a model on the shelf, or the folder itself.
-
-    Raises
-    ------
-    ModelError
-        If there is no such model.
-    """
-    for folder in (Path(name), shelf_folder() / str(name)):
-        if (folder / CARD).is_file():
-            return folder
-    known = ", ".join(card.name for card in list_models()) or "none"
-    raise ModelError(f"There is no model '{name}'; on the shelf are: {known}.")
-
-
-def _newest_first(version: str) -> tuple[int, ...]:
-    return tuple(-int(part) for part in version.split(".") if part.isdigit())

@@ -26,9 +26,10 @@ def test_importing_a_room_does_not_drag_in_what_it_does_not_need(statement, forb
     assert done.stdout.split() == []
 
 
-def test_help_imports_neither_torch_nor_qt():
+def listing_and_loaded(*arguments: str) -> tuple[str, list[str]]:
+    """What the program prints, and the heavy packages that it loaded for it."""
     code = (
-        "import sys; sys.argv = ['napari-cmr', '--help']\n"
+        f"import sys; sys.argv = {['napari-cmr', *arguments]!r}\n"
         "from napari_cmr.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
@@ -36,5 +37,17 @@ def test_help_imports_neither_torch_nor_qt():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     listing, loaded = done.stdout.rsplit("|", 1)
-    assert loaded.split() == []
+    return listing, loaded.split()
+
+
+def test_help_imports_neither_torch_nor_qt():
+    listing, loaded = listing_and_loaded("--help")
+    assert loaded == []
     assert all(verb in listing for verb in ("demo", "scan", "segment", "measure", "finetune"))
+
+
+@pytest.mark.parametrize("verb", [("list",), ("show", "cine-sax-unet")])
+def test_models_are_named_from_their_cards_without_loading_any(verb):
+    listing, loaded = listing_and_loaded("models", *verb)
+    assert "cine-sax-unet" in listing
+    assert loaded == []

@@ -5,7 +5,7 @@ import torch
 from napari_cmr.core import CancelledError, Geometry, Stack, Structure
 from napari_cmr.measure import dice
 from napari_cmr.nets import find_heart, predict
-from napari_cmr.nets.predict import _winner
+from napari_cmr.nets.prediction import _winner
 
 
 def disc_stack(centre, radius_mm, spacing, shape, *, known=True, phases=2):

@@ -5,7 +5,8 @@ import torch
 
 from napari_cmr.core import ModelError
 from napari_cmr.nets import load_model, read_card, save_model
-from napari_cmr.nets.shelf import build, list_models
+from napari_cmr.nets.card_shelf import list_models
+from napari_cmr.nets.shelf import build
 from tests.nets.conftest import make_card
 
 

@@ -19,11 +19,12 @@ from napari_cmr.learn.finetune import TERMS, hardware, manifest_hash, refuse_ove
 from napari_cmr.learn.segmenter import StageConfig, Trained, train_stage
 from napari_cmr.learn.start import Start, read_start, start_of
 from napari_cmr.nets import Card, InputGrid, Metric, Model, Network, TrainingData, save_model
+from napari_cmr.nets.card_shelf import find_card
 from napari_cmr.nets.echo import ECHO_TASK, segment_echo, whole_field
 from napari_cmr.nets.encoders import UNET_CHANNELS, load_encoder
 from napari_cmr.nets.locate import GUESSED_FIELD_MM
 from napari_cmr.nets.resnet import DeepLabV3ResNet50
-from napari_cmr.nets.shelf import find_card, load_model
+from napari_cmr.nets.shelf import load_model
 
 SIDE = 128
 ENCODERS = {"unet": UNET_CHANNELS, "deeplabv3_resnet50": ()}

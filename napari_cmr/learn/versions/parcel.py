@@ -14,7 +14,8 @@ from napari_cmr.core import InputError, replacing
 from napari_cmr.learn.versions.record import RECORD, VersionRecord
 from napari_cmr.learn.versions.store import VersionStore
 from napari_cmr.nets import load_model
-from napari_cmr.nets.shelf import CARD, WEIGHTS, readme
+from napari_cmr.nets.card_shelf import CARD
+from napari_cmr.nets.shelf import WEIGHTS, readme
 
 HASHES = "sha256.json"
 README = "README.md"

@@ -20,7 +20,8 @@ from napari_cmr.core import InputError, ModelError
 from napari_cmr.learn.versions.holdout import Holdout
 from napari_cmr.learn.versions.record import RECORD, VersionRecord
 from napari_cmr.nets import Card, Model, load_model, save_model
-from napari_cmr.nets.shelf import CARD, WEIGHTS
+from napari_cmr.nets.card_shelf import CARD
+from napari_cmr.nets.shelf import WEIGHTS
 
 FOLDER = ".napari-cmr"
 _TABLE = """
