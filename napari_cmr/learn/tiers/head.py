@@ -21,7 +21,7 @@ from napari_cmr.learn.tiers.remembering import HeadOnFeatures
 from napari_cmr.nets import Model, find_heart
 from napari_cmr.nets.crop import Crop
 from napari_cmr.nets.neighbours import slice_distance, stride
-from napari_cmr.nets.predict import BATCH, flip_axes
+from napari_cmr.nets.prediction import BATCH, flip_axes
 
 
 class HeadConfig(BaseModel):
