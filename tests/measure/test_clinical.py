@@ -6,7 +6,7 @@ import pytest
 from napari_cmr import measure
 from napari_cmr.core import InputError
 from napari_cmr.core.measures import PAPILLARY_IN_CAVITY
-from napari_cmr.measure import BsaFormula, Person, Sex
+from napari_cmr.measure import BsaFormula, Person, Sex, reference
 from tests.measure.test_cardiac_function import ED, ES, MID, segmentation
 
 
@@ -114,6 +114,29 @@ def test_a_range_needs_sex_age_and_every_convention():
     assert measure.reference_range("lv_ef_percent", man, **other) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "sex", "low", "high"),
+    [  # by hand from the means and SDs: 166 ± 62.7, 124 ± 41.2, 69 ± 31.4, 49 ± 21.6, 96 ± 39.2
+        ("lv_edv_ml", Sex.MALE, 103, 229),
+        ("lv_edv_ml", Sex.FEMALE, 83, 165),
+        ("lv_esv_ml", Sex.MALE, 38, 100),
+        ("lv_esv_ml", Sex.FEMALE, 27, 71),
+        ("lv_sv_ml", Sex.MALE, 57, 135),
+        ("lv_sv_ml", Sex.FEMALE, 48, 102),
+        ("lv_ef_percent", Sex.FEMALE, 51, 71),
+    ],
+)
+def test_shipped_ranges_are_mean_and_deviation_of_the_publication(name, sex, low, high):
+    person = Person(sex=sex, age_years=60)
+    found = measure.reference_range(name, person, papillary=PAPILLARY_IN_CAVITY, bsa=None)
+    assert (found.low, found.high) == (low, high)
+
+
+def test_names_of_ranges_are_names_of_numbers(by_hand):
+    body = {"heart_rate_bpm", "height_cm", "weight_kg", "bsa_m2"}
+    assert {n.name for n in numbers(by_hand).numbers} - body == reference.NAMES
+
+
 TABLE = """name,low,high,sex,age_from,age_to,papillary,bsa,source
 lv_edv_ml_per_m2,50,100,F,18,60,cavity,Mosteller,our own 40 women
 """
@@ -138,6 +161,14 @@ def test_a_hospitals_own_table_is_used_where_its_formula_agrees(by_hand, tmp_pat
         (",F,", ",,", "needs sex"),
         ("name,", "nom,", "lacks the column"),
         ("Mosteller", "Boyd", "no formula"),
+        ("Mosteller", "", "need the formula"),
+        ("lv_edv_ml_per_m2", "lv_edv_ml", "others none"),
+        ("lv_edv_ml_per_m2", "LVEDVi", "no number 'LVEDVi'"),
+        ("50,100", "50,inf", "limits are numbers"),
+        ("18,60", "18.5,60", "whole years"),
+        ("our own 40 women", "", "a source"),
+        ("women", "women\nlv_edv_ml_per_m2,50,90,F,60,80,cavity,Mosteller,x", "rows 2 and 3"),
+        (TABLE.splitlines()[1], "", "no rows"),
     ],
 )
 def test_a_damaged_table_is_refused_by_its_row(tmp_path, old, new, words):
