@@ -20,3 +20,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the real studies of ../shared/data are not here")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def own_data_folder(tmp_path_factory, monkeypatch):
+    """Where a window keeps work by default: a new folder for each test, never the user's own."""
+    folder = tmp_path_factory.mktemp("data")
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder))
+    monkeypatch.setenv("LOCALAPPDATA", str(folder))
+    return folder

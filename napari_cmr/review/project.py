@@ -16,7 +16,7 @@ from napari_cmr.core import InputError
 from napari_cmr.review import log_file
 from napari_cmr.review.lock import FolderLock
 from napari_cmr.review.log_writer import Item, LogWriter
-from napari_cmr.review.record import Record
+from napari_cmr.review.record import Kind, Record
 from napari_cmr.review.study_key import StackInfo
 
 HOME, LOG, LOCK = ".napari-cmr", "project.sqlite", "lock"
@@ -43,9 +43,15 @@ class Project:
         """Called with the trouble, in any thread, when it begins; with an empty text at its end."""
 
     @classmethod
-    def in_memory(cls) -> Project:
-        """A project that ends with the process unless it is saved elsewhere."""
-        return cls(None)
+    def in_memory(cls, trouble: str = "") -> Project:
+        """A project that ends with the process unless it is saved elsewhere.
+
+        Parameters
+        ----------
+        trouble
+            Why it is in memory, where a folder was wanted.
+        """
+        return cls(None, trouble)
 
     @classmethod
     def open(cls, folder: Path) -> Project:
@@ -115,8 +121,9 @@ class Project:
 
     @property
     def unsaved(self) -> int:
-        """How many records are in memory only."""
-        return sum(isinstance(item, Record) for item in self._in_memory())
+        """How many records are in memory only, not counting where the reader was."""
+        kept = (item for item in self._in_memory() if isinstance(item, Record))
+        return sum(record.kind is not Kind.POSITION for record in kept)
 
     @property
     def salt(self) -> str:

@@ -14,14 +14,17 @@ from napari_cmr.review import (
     Event,
     PhasesSet,
     Predictor,
+    ProjectChosen,
     ReviewSession,
     Segmented,
     StackChosen,
     StudyOpened,
     Task,
 )
+from napari_cmr.ui.corrections import Corrections
 from napari_cmr.ui.layers import Source
 from napari_cmr.ui.measures_panel import MeasuresPanel
+from napari_cmr.ui.review_panel import ReviewPanel
 from napari_cmr.ui.segment_panel import SegmentPanel
 from napari_cmr.ui.spacing_panel import SpacingPanel
 from napari_cmr.ui.stage import Stage, source_of
@@ -35,6 +38,7 @@ class Panels(Protocol):
     study: StudyPanel
     spacing: SpacingPanel
     segment: SegmentPanel
+    review: ReviewPanel
     measures: MeasuresPanel
 
     def say(self, sentence: str, *, error: bool = False) -> None:
@@ -71,10 +75,13 @@ class Coordinator:
     ) -> None:
         self.session = session
         self.predictor = predictor
-        self.stage = Stage(viewer, panels.measures.show_phase)
+        self.stage = Stage(viewer, self._moved)
         self._viewer = viewer
         self._panels = panels
         self._runner = runner
+        self.corrections = Corrections(
+            viewer, session, self.stage, panels, runner, self._draw_numbers
+        )
         session.changed.connect(self._on_changed)
         viewer.layers.events.inserted.connect(self._on_layer)
         self._connect_panels()
@@ -85,6 +92,7 @@ class Coordinator:
         """Let go of the viewer, which may live on."""
         self.session.changed.disconnect(self._on_changed)
         self._viewer.layers.events.inserted.disconnect(self._on_layer)
+        self.corrections.close()
         self.stage.close()
 
     def open(self, study: Path | Catalogue, *, segment: bool = False) -> None:
@@ -186,6 +194,14 @@ class Coordinator:
                 self._draw_reading()
             case PhasesSet():
                 self._draw_reading()
+            case ProjectChosen():
+                self._draw_contours()
+                self._draw_reading()
+        self.corrections.on_changed(event)
+
+    def _moved(self, phase: int) -> None:
+        self._panels.measures.show_phase(phase)
+        self.corrections.moved()
 
     def _draw_stack(self) -> None:
         session = self.session
@@ -193,19 +209,27 @@ class Coordinator:
             self.stage.show_stack(Source(session.catalogue, session.stack))
             self._panels.study.show_chosen(session.stack)
             self._draw_contours()
+            self.corrections.show_stack()
 
     def _draw_contours(self) -> None:
-        if self.session.segmentation is not None:
+        if self.session.segmentation is None:
+            self.stage.remove_contours()
+        else:
             self.stage.show_segmentation(self.session.segmentation)
+            self.corrections.hear()
 
     def _draw_reading(self) -> None:
         session, panels = self.session, self._panels
-        stack, segmentation = session.stack, session.segmentation
+        stack = session.stack
         panels.spacing.setVisible(stack is not None and not stack.geometry.spacing_known)
         panels.segment.set_has_stack(stack is not None)
         panels.measures.set_has_stack(stack is not None)
-        panels.set_can_save(segmentation is not None)
-        panels.measures.show_measures(session.measures, segmentation)
+        self._draw_numbers()
+
+    def _draw_numbers(self) -> None:
+        session, panels = self.session, self._panels
+        panels.set_can_save(session.segmentation is not None)
+        panels.measures.show_measures(session.measures, session.segmentation)
         panels.measures.show_phase(self.stage.phase)
 
     def _on_layer(self, event: Any) -> None:

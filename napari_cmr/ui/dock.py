@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from napari_cmr.core import InputError
 from napari_cmr.io import Catalogue
 from napari_cmr.report.style import RESEARCH_USE
-from napari_cmr.review import Predictor, ReviewSession
+from napari_cmr.review import Predictor, Project, ReviewSession, default_folder
 from napari_cmr.ui.coordinator import Coordinator
 from napari_cmr.ui.measures_panel import MeasuresPanel
+from napari_cmr.ui.review_panel import ReviewPanel
 from napari_cmr.ui.segment_panel import SegmentPanel
 from napari_cmr.ui.spacing_panel import SpacingPanel
 from napari_cmr.ui.study_panel import StudyPanel
@@ -35,10 +37,11 @@ class CardiacDock(QWidget):
 
     def __init__(self, viewer: napari.viewer.Viewer, predictor: Predictor | None = None) -> None:
         super().__init__()
-        self.session = ReviewSession()
+        self.session = ReviewSession(_project())
         self.study = StudyPanel()
         self.spacing = SpacingPanel()
         self.segment = SegmentPanel()
+        self.review = ReviewPanel()
         self.measures = MeasuresPanel()
         self.message = _wrapped_label()
         self.save = QPushButton("Save contours and measures…")
@@ -75,6 +78,7 @@ class CardiacDock(QWidget):
         column.setContentsMargins(6, 6, 6, 6)
         for widget in (self.study, self.spacing, self.segment, self.message):
             column.addWidget(widget)
+        column.addWidget(self.review)
         column.addWidget(self.measures)
         column.addWidget(self.save)
         column.addStretch(1)
@@ -94,6 +98,14 @@ class CardiacDock(QWidget):
     def _ask_where_to_save(self) -> None:
         if folder := QFileDialog.getExistingDirectory(self, "Save into a folder"):
             self.coordinator.save(Path(folder))
+
+
+def _project() -> Project:
+    """The project of who chose no folder: nothing that is done may depend on a choice."""
+    try:
+        return Project.open(default_folder())
+    except InputError as error:
+        return Project.in_memory(str(error))
 
 
 def _wrapped_label(text: str = "") -> QLabel:

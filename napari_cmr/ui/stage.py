@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
 
-from napari_cmr.core import Segmentation, Stack
+from napari_cmr.core import LabelArray, Segmentation, Stack
 from napari_cmr.io import Catalogue
+from napari_cmr.review import Box, Frame
+from napari_cmr.review.record import inside
 from napari_cmr.ui.edge_letters import EdgeLetters
 from napari_cmr.ui.layers import SOURCE, Source, image_layer, label_colours, labels_layer
 from napari_cmr.ui.orientation import edges
 
 CONTOUR_PIXELS = 1
+PREVIEW = "napari-cmr preview"
+"""Key in the metadata of a layer that shows what is only proposed."""
 
 
 class Stage:
@@ -53,7 +58,12 @@ class Stage:
     @property
     def contours(self) -> Labels | None:
         """The layer with the structures of the stack on show."""
-        return self._layer_of(Labels)
+        return next((la for la in self._labels_layers() if not la.metadata.get(PREVIEW)), None)
+
+    @property
+    def preview(self) -> Labels | None:
+        """The layer with what is proposed, if anything is."""
+        return next((la for la in self._labels_layers() if la.metadata.get(PREVIEW)), None)
 
     @property
     def phase(self) -> int:
@@ -112,16 +122,75 @@ class Stage:
             return
         layer = self.contours
         if layer is None:
-            data, options, _ = labels_layer(self._source, segmentation)
-            colormap = DirectLabelColormap(color_dict=label_colours())
-            layer = self._viewer.add_labels(data, colormap=colormap, **options)
-            layer.contour = CONTOUR_PIXELS
+            self._add_contours(self._source, segmentation)
+            self._viewer.layers.selection.active = self.image
         else:
-            layer.data = segmentation.labels
             layer.metadata["model"] = segmentation.model
-        # A stroke here would not reach the session, and the numbers would be of other contours.
+            self.show_labels(segmentation.labels)
+
+    def show_labels(self, labels: LabelArray, box: Box | None = None) -> None:
+        """Draw labels of the stack on show, or the part of them in a box, where they differ.
+
+        They are written into the layer's own array: to give the layer another one would leave
+        napari's history behind, which would later paste what is no longer true.
+        """
+        layer = self.contours
+        if layer is None:
+            return
+        where = (slice(None),) * 4 if box is None else inside(box)
+        if not np.array_equal(layer.data[where], labels[where]):
+            layer.data[where] = labels[where]
+            layer.refresh()
+
+    def remove_contours(self) -> None:
+        """Take contours and previews off the viewer."""
+        for layer in self._labels_layers():
+            self._viewer.layers.remove(layer)
+
+    def start_drawing(self, labels: LabelArray) -> None:
+        """Give the reader the brush, on contours that begin with the given labels."""
+        if self._source is None:
+            return
+        layer = self.contours
+        if layer is None:
+            empty = Segmentation.on(self._source.stack, labels)
+            layer = self._add_contours(self._source, empty)
+        layer.visible = True
+        layer.n_edit_dimensions = 2
+        layer.selected_label = max(layer.selected_label, 1)
+        self._viewer.layers.selection.active = layer
+        layer.mode = "paint"
+
+    def show_preview(self, frames: Mapping[Frame, LabelArray]) -> None:
+        """Show what is proposed for some frames, filled and half clear; no frames end it."""
+        layer = self.preview
+        if layer is not None:
+            self._viewer.layers.remove(layer)
+        if self._source is None or not frames:
+            return
+        labels = np.zeros(self._source.stack.shape, np.uint8)
+        for frame, drawn in frames.items():
+            labels[frame] = drawn
+        active = self._viewer.layers.selection.active
+        _, options, _ = labels_layer(self._source, Segmentation.on(self._source.stack, labels))
+        options |= {"name": "preview", "opacity": 0.4}
+        options["metadata"] = options["metadata"] | {PREVIEW: True}
+        layer = self._viewer.add_labels(labels, colormap=_colours(), **options)
         layer.editable = False
-        self._viewer.layers.selection.active = self.image
+        self._viewer.layers.selection.active = active
+
+    def _add_contours(self, source: Source, segmentation: Segmentation) -> Labels:
+        """Add the layer, with labels of its own: what is drawn must go through the session."""
+        data, options, _ = labels_layer(source, segmentation)
+        layer = self._viewer.add_labels(data.copy(), colormap=_colours(), **options)
+        layer.contour = CONTOUR_PIXELS
+        return layer
+
+    def _labels_layers(self) -> list[Any]:
+        if self._source is None:
+            return []
+        stack = self._source.stack
+        return [la for la in self._viewer.layers if _shows(la, stack, Labels)]
 
     def go_to(self, *, phase: int | None = None, slice_index: int | None = None) -> None:
         """Move to a phase, a slice, or both."""
@@ -153,6 +222,10 @@ class Stage:
             return
         self._letters.show(edges(self._source.stack.geometry, self.slice))
         self._on_phase(self.phase)
+
+
+def _colours() -> DirectLabelColormap:
+    return DirectLabelColormap(color_dict=label_colours())
 
 
 def source_of(layer: Layer) -> Source | None:

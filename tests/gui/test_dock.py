@@ -232,10 +232,12 @@ def test_another_stack_and_back_shows_the_same_contours_and_numbers(segmented, v
     assert len(viewer.layers) == 2
 
 
-def test_contours_cannot_be_painted_past_the_session(segmented, viewer):
-    assert not viewer.layers[1].editable
-    segmented.coordinator.stage.show_segmentation(segmented.session.segmentation)
-    assert not viewer.layers[1].editable
+def test_what_is_painted_is_in_the_session_at_once(segmented, viewer):
+    contours = viewer.layers[1]
+    assert contours.data is not segmented.session.segmentation.labels
+    contours.paint((1, 2, 40, 40), 3)
+    np.testing.assert_array_equal(contours.data, segmented.session.segmentation.labels)
+    assert segmented.session.segmentation.labels[1, 2, 40, 40] == 3
 
 
 def test_save_writes_labels_and_measures_where_the_reader_says(
