@@ -174,6 +174,12 @@ def _write_csv(folder: Path, entry: Entry, measures: Measures | None) -> None:
 def _deidentified(path: Path, out: Path, salt_file: Path | None, overwrite: bool) -> list[str]:
     from napari_cmr import io
 
+    inside = out.resolve()
+    if path.is_dir() and path.resolve() in (inside, *inside.parents):
+        raise InputError(
+            f"{out} lies in the study's own folder, where the images name the person; "
+            "choose another folder for the copies."
+        )
     salt = _salt(salt_file)
     with progress("Reading headers") as advance:
         catalogue = io.scan(path, progress=advance)

@@ -30,8 +30,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield partial
         partial.replace(target)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"Cannot write {target} ({reason}); choose another place.") from error
+        raise InputError(
+            f"Cannot write {target} ({_reason(error)}); choose another place."
+        ) from error
     finally:
         with suppress(OSError):  # the writer's own error is the one to tell
             partial.unlink(missing_ok=True)
@@ -49,7 +50,7 @@ def placing(folder: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
     """
     target = Path(folder)
     partial = target / f".{os.getpid()}.part"
-    new = not target.exists()
+    new = [place for place in (target, *target.parents) if not place.exists()]
     try:
         partial.mkdir(parents=True)
         yield partial
@@ -62,10 +63,20 @@ def placing(folder: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
         for file in files:
             file.replace(target / file.name)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"Cannot write to {target} ({reason}); choose another place.") from error
+        raise InputError(
+            f"Cannot write to {target} ({_reason(error)}); choose another place."
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-        if new:
-            with suppress(OSError):  # only an empty folder goes
-                target.rmdir()
+        with suppress(OSError):  # only empty folders go
+            for place in new:
+                place.rmdir()
+
+
+def _reason(error: BaseException | None) -> str:
+    """The system's own words; libraries that write wrap them in some of theirs."""
+    while error is not None:
+        if isinstance(error, OSError) and error.strerror:
+            return error.strerror
+        error = error.__cause__ or error.__context__
+    return "the system gives no reason"

@@ -16,7 +16,6 @@ from pydicom import Dataset
 from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
 
-from napari_cmr import __version__
 from napari_cmr.core import (
     Cancel,
     InputError,
@@ -28,12 +27,12 @@ from napari_cmr.core import (
     replacing,
 )
 from napari_cmr.core.palette import COLOURS
+from napari_cmr.io.derived_object import check_text, phase_of_series
 from napari_cmr.io.pcs_colour import pcs_lab
 from napari_cmr.io.referenced_images import SourceImages, name_sources, stand_ins
 from napari_cmr.io.structure_codes import TYPES, category_of, region_of
 
 SERIES_NUMBER = 9001
-EQUIPMENT = "napari-cmr"
 _ALGORITHM_FAMILY = Code("123110", "DCM", "Artificial Intelligence")
 
 
@@ -65,8 +64,8 @@ def write_seg(
     Raises
     ------
     InputError
-        If the labels are empty or of another grid, or the folder cannot be written to. Files
-        written before stay.
+        If the labels are empty or of another grid, their maker's name does not fit, or the folder
+        cannot be written to. Files written before stay.
     CancelledError
         If ``cancel`` said so.
     """
@@ -75,6 +74,7 @@ def write_seg(
             f"The labels' grid {segmentation.labels.shape} is not that of {sources.entry.stack_id} "
             f"{sources.shape}; segment this stack."
         )
+    check_text("The name of what made the labels", segmentation.model)
     structures = _present(segmentation.labels)
     series = str(generate_uid())
     paths = []
@@ -108,17 +108,9 @@ def seg_of_phase(
             pixel_array=_numbered(labels, structures),
             segmentation_type="BINARY",
             segment_descriptions=_descriptions(structures, model),
-            series_instance_uid=series_uid,
-            series_number=SERIES_NUMBER,
-            sop_instance_uid=str(generate_uid()),
-            instance_number=t + 1,
-            manufacturer=EQUIPMENT,
-            manufacturer_model_name=EQUIPMENT,
-            software_versions=__version__,
-            device_serial_number="1",
             content_label="CARDIAC_CINE",
-            content_description=f"Phase {t + 1} of {sources.shape[0]}, for research use only",
             series_description="Cardiac segmentation, for research use only",
+            **phase_of_series(series_uid, SERIES_NUMBER, t, sources.shape[0]),
         )
     seg.BodyPartExamined = "HEART"
     name_sources(seg, sources, t)

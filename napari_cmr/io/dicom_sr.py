@@ -18,7 +18,8 @@ from pydicom.uid import generate_uid
 
 from napari_cmr import __version__
 from napari_cmr.core import InputError, Measures, replacing
-from napari_cmr.io.dicom_seg import EQUIPMENT, name_and_version
+from napari_cmr.io.derived_object import EQUIPMENT, check_text
+from napari_cmr.io.dicom_seg import name_and_version
 from napari_cmr.io.referenced_images import Reference, SourceImages
 from napari_cmr.io.structure_codes import LEFT_VENTRICLE, RIGHT_VENTRICLE
 
@@ -108,6 +109,8 @@ def write_report(
     """
     if bool(reader) != bool(organisation):
         raise InputError("A signature needs both the reader's name and the organisation.")
+    check_text("The reader's name", reader)
+    check_text("The name of the organisation", organisation)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the sources' UIDs
         report = _report(

@@ -14,9 +14,8 @@ import numpy.typing as npt
 from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
 
-from napari_cmr import __version__
 from napari_cmr.core import Cancel, InputError, Progress, check_cancel, replacing
-from napari_cmr.io.dicom_seg import EQUIPMENT
+from napari_cmr.io.derived_object import phase_of_series
 from napari_cmr.io.referenced_images import SourceImages, name_sources, stand_ins
 
 SERIES_NUMBER = 9003
@@ -105,14 +104,6 @@ def _map_of_phase(
         written = ParametricMap(
             source_images=stand_ins(sources),
             pixel_array=phase.astype(np.float32),
-            series_instance_uid=series,
-            series_number=SERIES_NUMBER,
-            sop_instance_uid=str(generate_uid()),
-            instance_number=t + 1,
-            manufacturer=EQUIPMENT,
-            manufacturer_model_name=EQUIPMENT,
-            software_versions=__version__,
-            device_serial_number="1",
             contains_recognizable_visual_features=False,
             real_world_value_mappings=[mapping],
             voi_lut_transformations=[
@@ -123,8 +114,8 @@ def _map_of_phase(
                 )
             ],
             content_label=quantity.meaning.upper().replace(" ", "_")[:16],
-            content_description=f"Phase {t + 1} of {sources.shape[0]}, for research use only",
             series_description=f"{quantity.meaning}, for research use only",
+            **phase_of_series(series, SERIES_NUMBER, t, sources.shape[0]),
         )
     written.BodyPartExamined = "HEART"
     name_sources(written, sources, t)

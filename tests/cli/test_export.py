@@ -158,3 +158,30 @@ def test_a_call_that_says_too_little_is_told_what_to_say(study, tmp_path):
         export(folder / "images", tmp_path / "out", dicom=True, reader="Doe^Jane")
     with pytest.raises(InputError, match="add --dicom"):
         export(folder / "images", tmp_path / "out", csv=True, reader="Doe^Jane")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"reader": "A" * 65, "organisation": "Clinic"}, "reader's name has 65 characters"),
+        ({"reader": "Doe^Jane", "organisation": "Cli\nnic"}, "control character"),
+        ({"made_by": "net " * 20}, "made the labels has 80 characters"),
+        ({"made_by": "net\\1"}, "backslash"),
+    ],
+)
+def test_text_that_dicom_cannot_hold_is_refused_and_nothing_is_written(
+    study, tmp_path, given, said
+):
+    folder, _ = study
+    with pytest.raises(InputError, match=said):
+        export(folder / "images", tmp_path / "out", labels=folder / "labels", dicom=True, **given)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("place", [".", "copies"])
+def test_copies_that_name_nobody_do_not_go_among_images_that_do(study, place):
+    folder, _ = study
+    before = sorted((folder / "images").iterdir())
+    with pytest.raises(InputError, match="study's own folder"):
+        export(folder / "images", folder / "images" / place, deidentify=True)
+    assert sorted((folder / "images").iterdir()) == before
