@@ -45,6 +45,7 @@ class State(StrEnum):
 
 _VERDICTS = tuple(Verdict)
 _TOUCH = {Kind.STROKE: Touch.HAND, Kind.INTERPOLATION: Touch.AGREED, Kind.PROPAGATION: Touch.AGREED}
+_WITHOUT_NUMBERS = {Kind.VERDICT, Kind.FLAG, Kind.POSITION}
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ class History:
         self.flagged = False
         self.number = 0
         """Of the last record."""
+        self.version = 0
+        """Grows with each change of labels or phases."""
         self._corrections = 0
         self._done: list[_Step] = []
         self._undone: list[_Step] = []
@@ -136,6 +139,11 @@ class History:
         return self._undone[-1].record if self._undone else None
 
     @property
+    def n_steps(self) -> int:
+        """How many steps stand."""
+        return len(self._done)
+
+    @property
     def steps(self) -> tuple[Record, ...]:
         """What stands, oldest first."""
         return tuple(step.record for step in self._done)
@@ -180,6 +188,7 @@ class History:
         else:
             self._note(record)
         self.number = record.number
+        self.version += record.kind not in _WITHOUT_NUMBERS
 
     def _do(self, record: Record) -> None:
         self._done.append(self._step(record))

@@ -17,7 +17,7 @@ class FolderLock:
     """
 
     def __init__(self, file: Path) -> None:
-        self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
         self.held = _take(self._descriptor)
         """Whether it was free."""
 

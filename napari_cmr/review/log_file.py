@@ -51,7 +51,7 @@ def prepare(file: Path) -> None:
     InputError
         If it was made by a newer version.
     """
-    os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     with closing(connect(file)) as database, database:
         _check_format(database, file)
         database.executescript("BEGIN IMMEDIATE;" + _TABLES + "COMMIT;")

@@ -59,9 +59,9 @@ class Reading:
         """Numbers of the labels and phases as they are now, computed when asked for."""
         if self.segmentation is None:
             return None
-        if self._measured_at != self.history.number:
+        if self._measured_at != self.history.version:
             self._measures = measure.function(self.segmentation, ed=self.ed, es=self.es)
-            self._measured_at = self.history.number
+            self._measured_at = self.history.version
         return self._measures
 
 

@@ -147,7 +147,7 @@ class Corrections:
         """Draw how far the review is."""
         reading, panel = self._session.reading, self._panels.review
         history = None if reading is None else reading.history
-        panel.show_state(self._session.state, 0 if history is None else len(history.steps))
+        panel.show_state(self._session.state, 0 if history is None else history.n_steps)
         panel.set_can(
             has_stack=history is not None,
             has_labels=history is not None and history.has_labels,
@@ -248,7 +248,7 @@ class Corrections:
         panel.save_wanted.connect(self.save_elsewhere)
 
     def _bind(self, provider: Any) -> None:
-        """Bind the keys; a layer is asked before the viewer, and its Ctrl+Z is napari's own undo."""
+        """Bind the keys; a layer is asked before the viewer, and its Ctrl+Z is napari's own."""
         for key, action in self._keys.items():
             provider.bind_key(key, lambda _provider, action=action: action(), overwrite=True)
 
