@@ -92,6 +92,9 @@ def export(
     accepted: Annotated[
         bool, typer.Option("--accepted", help="Train only on phases accepted as a whole.")
     ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files of an earlier export.")
+    ] = False,
     json: JsonFile = None,
 ) -> None:
     """Write labels as NIfTI and, with --images, a manifest that finetune takes."""
@@ -99,7 +102,7 @@ def export(
 
     found = _lines(folder, stack, reader)
     loaders = _images(images or [], {line.info.key for line in found})
-    written = export_labels(found, out, images=loaders, accepted_only=accepted)
+    written = export_labels(found, out, images=loaders, accepted_only=accepted, overwrite=overwrite)
     typer.echo(f"wrote {len(written.labels)} label file(s) in {out / 'labels'}")
     if written.manifest is not None:
         typer.echo(f"wrote {written.manifest}: {written.n_rows} phases to train on")

@@ -55,6 +55,7 @@ def export_labels(
     *,
     images: Mapping[str, Callable[[], Stack]] | None = None,
     accepted_only: bool = False,
+    overwrite: bool = False,
 ) -> Exported:
     """Write labels, and for the stacks whose images are given a manifest to train on.
 
@@ -71,6 +72,8 @@ def export_labels(
         A stack's key to what loads it.
     accepted_only
         Only phases of which every slice was accepted.
+    overwrite
+        Whether files of an earlier export may be replaced.
 
     Raises
     ------
@@ -88,26 +91,30 @@ def export_labels(
     if with_images and not rows:
         raise InputError("No phase was corrected or accepted yet, so there is nothing to train on.")
     trained = {row["label"] for row in rows}
-    (out / "labels").mkdir(parents=True, exist_ok=True)
-    with placing(out / "labels") as part:
+    with placing(out / "labels", overwrite=overwrite) as part:
         for line in lines:
             found = line.info.segmentation(line.history.labels, line.history.model)
             io.write_labels(found, part / f"{line.info.key}.nii.gz")
     if rows:
-        with placing(out / "images") as part:
+        with placing(out / "images", overwrite=overwrite) as part:
             for line in with_images:
                 if f"labels/{line.info.key}.nii.gz" in trained:
                     io.write_nifti(images[line.info.key](), part / f"{line.info.key}.nii.gz")
-        with placing(out) as part, (part / MANIFEST).open("w", newline="", encoding="utf-8") as f:
-            writer = csv.DictWriter(f, _COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
+        with placing(out, overwrite=overwrite) as part:
+            _write_manifest(part / MANIFEST, rows)
     return Exported(
         tuple(out / "labels" / f"{line.info.key}.nii.gz" for line in lines),
         out / MANIFEST if rows else None,
         len(rows),
         tuple(line.info.key for line in lines if line.info.key not in images),
     )
+
+
+def _write_manifest(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, _COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _rows(line: Line, *, accepted_only: bool) -> list[dict[str, str]]:

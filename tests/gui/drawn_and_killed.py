@@ -10,12 +10,14 @@ import hashlib
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
-from napari_cmr import ui
-from napari_cmr.core import Segmentation
 from qtpy.QtWidgets import QApplication
 
+from napari_cmr import ui
+from napari_cmr.core import Segmentation
+from napari_cmr.ui.dock import CardiacDock
 from tests.gui.hand import drag
 
 
@@ -31,8 +33,9 @@ def say(*words):
 
 
 def main(study: str, seed: str) -> None:
-    viewer = ui.launch(study, segment=True, predictor=squares, block=False)
-    (dock,) = viewer.window.dock_widgets.values()
+    viewer = ui.launch(Path(study), segment=True, predictor=squares, block=False)
+    docks = viewer.window.dock_widgets.values()
+    dock = next(widget for widget in docks if isinstance(widget, CardiacDock))
     end = time.monotonic() + 120
     while dock.session.segmentation is None or dock.runner.busy:
         QApplication.processEvents()
