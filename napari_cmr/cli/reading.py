@@ -17,13 +17,21 @@ from napari_cmr.cli.options import (
 )
 from napari_cmr.cli.progress import progress
 
+ResampleTime = Annotated[
+    bool,
+    typer.Option(
+        "--resample-time",
+        help="Keep slices with another number of phases: each phase the nearest image in time.",
+    ),
+]
 
-def scan(path: StudyPath, json: JsonFile = None) -> None:
+
+def scan(path: StudyPath, resample_time: ResampleTime = False, json: JsonFile = None) -> None:
     """List what a folder, a file or a zip archive holds, from headers only."""
     from napari_cmr import io
 
     with progress("Reading headers") as advance:
-        catalogue = io.scan(path, progress=advance)
+        catalogue = io.scan(path, resample_time=resample_time, progress=advance)
     for entry in catalogue.entries:
         t, z, y, x = entry.shape
         typer.echo(
@@ -46,13 +54,16 @@ def segment(
     model: ModelName = None,
     stack: StackId = None,
     spacing: SpacingText = "",
+    resample_time: ResampleTime = False,
     json: JsonFile = None,
 ) -> None:
     """Segment and measure a short-axis cine."""
     from napari_cmr.cli.summary import print_measures
     from napari_cmr.cli.work import read_and_segment, write_measures
 
-    session = read_and_segment(path, out=out, model=model, stack=stack, spacing=spacing)
+    session = read_and_segment(
+        path, out=out, model=model, stack=stack, spacing=spacing, resample_time=resample_time
+    )
     files = session.export(out)
     print_measures(session)
     typer.echo("wrote " + ", ".join(str(file) for file in files))

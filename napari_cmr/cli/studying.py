@@ -47,10 +47,22 @@ def demo(
     from napari_cmr.cli.summary import print_measures
     from napari_cmr.review import sax_predictor
 
+    if model is not None:
+        _check_model(model)
     catalogue = _scanned(study)
     from napari_cmr import ui
 
     ui.launch(catalogue, segment=True, predictor=sax_predictor(model), segmented=print_measures)
+
+
+def _check_model(name: str) -> None:
+    """Refuse a model that is not there before the window opens, so that the exit code says it."""
+    from napari_cmr import nets
+    from napari_cmr.core import ModelError
+
+    card = nets.find_card(name)
+    if card.task != "cine_sax_seg":
+        raise ModelError(f"The model {card.name} is for {card.task}, not for cine_sax_seg.")
 
 
 def review(path: StudyPath) -> None:

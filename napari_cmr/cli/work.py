@@ -22,6 +22,7 @@ def read_and_segment(
     stack: str | None,
     spacing: str,
     out: Path | None = None,
+    resample_time: bool = False,
 ) -> ReviewSession:
     """Open a study, choose its short-axis cine (or the named stack) and segment it.
 
@@ -29,7 +30,8 @@ def read_and_segment(
     """
     session = ReviewSession()
     with progress("Reading headers") as advance:
-        catalogue = session.open(path, progress=advance)
+        catalogue = io.scan(path, resample_time=resample_time, progress=advance)
+    session.adopt(catalogue)
     entry = io.sax_cine(catalogue, stack)
     given = io.parse_spacing(spacing)
     if given is None and any(f.code == "spacing-unknown" for f in entry.findings):

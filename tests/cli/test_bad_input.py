@@ -140,6 +140,12 @@ def test_a_wrong_path_is_said_before_a_window_opens(run, verb):
     assert "nowhere" in one_sentence(run(verb, "nowhere", display=os.environ["DISPLAY"], code=2))
 
 
+@pytest.mark.parametrize("model", ["nonsense", "cmr-unet-mim"])
+def test_a_wrong_model_is_said_before_a_window_opens(run, model):
+    display = os.environ["DISPLAY"]
+    assert model in one_sentence(run("demo", "--model", model, display=display, code=2))
+
+
 def test_a_display_that_no_longer_answers_is_no_display(run, tmp_path):
     (tmp_path / "study").mkdir()
     assert "display" in one_sentence(run("review", "study", display=":65000", code=2))

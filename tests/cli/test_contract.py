@@ -7,10 +7,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from napari_cmr import phantom
+from napari_cmr import io, phantom
 from napari_cmr.io import read_labels, write_labels
 from napari_cmr.measure import dice
 from napari_cmr.phantom.write import write_dicom_study, write_nifti_studies
+from tests.io.stacks import cine
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,17 @@ def test_scan_says_what_a_folder_holds(run, tmp_path, heart):
     assert sax["sequence"] == "cine"
     assert len(sax["phase_ms"]) == 6
     assert set(sax) >= {"id", "view", "sequence", "shape", "spacing_mm", "phase_ms", "findings"}
+
+
+def test_scan_keeps_a_slice_that_lacks_a_phase_where_that_is_asked_for(run, tmp_path):
+    io.write_dicom(cine(), tmp_path / "study")[0].unlink()
+    n_phases, n_slices = cine().shape[:2]
+    for option, slices in ((), n_slices - 1), (("--resample-time",), n_slices):
+        done = run("scan", "study", *option)
+        assert f"sax-1: SAX cine, {n_phases} phases x {slices} slices" in done.stdout
+    told = run("scan", "study").stdout
+    assert "--resample-time" in told
+    assert "volumes and mass lack what they show" in told
 
 
 def test_measure_gives_the_closed_form_volumes_of_the_phantom(run, tmp_path, heart):
