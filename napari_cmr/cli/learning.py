@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from napari_cmr.cli import echo
-from napari_cmr.cli.options import JsonFile, ModelName, OutFolder, check_task, write_json
+from napari_cmr.cli import echo, heads
+from napari_cmr.cli.options import HEADS, JsonFile, ModelName, OutFolder, check_task, write_json
 from napari_cmr.cli.progress import progress
 from napari_cmr.core import InputError
 
 TaskName = Annotated[
-    str, typer.Option("--task", help="What the model does: cine_sax_seg or echo_lv_seg.")
+    str, typer.Option("--task", help="What the model does: cine_sax_seg, disease, ...")
 ]
 Manifest = Annotated[Path, typer.Option("--manifest", help="CSV with the columns subject, image.")]
 
@@ -61,6 +61,24 @@ def finetune(
     check_task(task)
     if weight and len(weight) != len(manifest):
         raise InputError(f"{len(manifest)} manifest(s) need as many --weight, not {len(weight)}.")
+    if task in HEADS:
+        others = (encoder, weight, steps, localiser_steps, config, heart_crop)
+        if any(others):
+            raise InputError(
+                f"For {task} a head is fitted to frozen features; it takes --manifest, --start, "
+                "--out, --seed, --threads, --name and --version only."
+            )
+        heads.finetune(
+            task,
+            manifest,
+            out,
+            encoder=start,
+            name=name,
+            version=version,
+            seed=seed or 0,
+            threads=threads,
+        )
+        return
     if task == echo.TASK:
         if config is not None:
             raise InputError(f"--config is not for {echo.TASK}.")
@@ -109,13 +127,16 @@ def predict(
     model: ModelName = None,
     json: JsonFile = None,
 ) -> None:
-    """Segment every image of a manifest; truth columns are not read."""
+    """Segment or name every image of a manifest; truth columns are not read."""
     check_task(task)
     _check_manifest(manifest)
-    from napari_cmr.learn import predict_manifest
+    if task in HEADS:
+        table = heads.predict(task, manifest, out, model=model)
+    else:
+        from napari_cmr.learn import predict_manifest
 
-    with progress("Predicting") as advance:
-        table = predict_manifest(manifest, out, task=task, model=model, progress=advance)
+        with progress("Predicting") as advance:
+            table = predict_manifest(manifest, out, task=task, model=model, progress=advance)
     typer.echo(f"wrote {table}")
     if json is not None:
         with table.open(newline="", encoding="utf-8") as file:
@@ -134,8 +155,10 @@ def evaluate(
 ) -> None:
     """Measure a model on the labelled rows of a manifest."""
     check_task(task)
-    _check_manifest(manifest, need_labels=True)
-    if task == echo.TASK:
+    _check_manifest(manifest, need_labels=task not in HEADS)
+    if task in HEADS:
+        result = heads.evaluate(task, manifest, model=model, split=split)
+    elif task == echo.TASK:
         result = echo.evaluate(manifest, model=model, split=split)
     else:
         from napari_cmr.learn import evaluate_manifest

@@ -24,7 +24,8 @@ SpacingText = Annotated[
 ]
 Task = Annotated[str, typer.Option(help="What the model does.")]
 
-TASKS = ("cine_sax_seg", "echo_lv_seg")
+HEADS = ("sequence_cls", "view_cls", "disease", "lge_pathology")
+TASKS = ("cine_sax_seg", "echo_lv_seg", *HEADS)
 
 
 def check_task(task: str) -> None:

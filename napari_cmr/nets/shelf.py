@@ -16,6 +16,7 @@ from napari_cmr.core import ModelError, replacing
 from napari_cmr.nets.card import Card, Network
 from napari_cmr.nets.card_shelf import CARD, find_folder, list_models, read_card, shelf_folder
 from napari_cmr.nets.deeplab import DeepLabV3
+from napari_cmr.nets.linear_head import LINEAR, LinearHead
 from napari_cmr.nets.stem import StemmedTransformer
 from napari_cmr.nets.unet import UNet
 from napari_cmr.nets.vit import VisionTransformer
@@ -83,6 +84,8 @@ def load_model(name: str | Path | None = None, *, task: str = "cine_sax_seg") ->
 
 def _least_size(spec: Network) -> int:
     """So many weights a network has at the least; a card could ask for all memory."""
+    if spec.encoder == LINEAR:
+        return sum(spec.channels) * len(spec.structures)
     width, depth = (spec.encoder_options.get(name, 1) for name in ("width", "depth"))
     counted = isinstance(width, int) and isinstance(depth, int)
     blocks = abs(width * width * depth) if counted else 0
@@ -126,6 +129,8 @@ def build(spec: Network) -> nn.Module:
         return UNet(outputs, spec.channels, inputs)
     if spec.encoder == "deeplabv3_resnet50":
         return _deeplab(spec)
+    if spec.encoder == LINEAR:
+        return LinearHead(sum(spec.channels), outputs)
     if spec.encoder != "vit_small_patch8":
         raise ModelError(f"There is no encoder '{spec.encoder}' in this version of napari-cmr.")
     try:

@@ -1,0 +1,225 @@
+"""Train a light head: seconds once the features are there."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from napari_cmr.core import InputError
+from napari_cmr.io.manifest import ManifestRow, read_manifest
+from napari_cmr.learn.finetune import TERMS, hardware, manifest_hash, refuse_overlap
+from napari_cmr.learn.heads.biomarkers import BIOMARKERS
+from napari_cmr.learn.heads.logistic import (
+    CrossValidated,
+    Samples,
+    cross_validate,
+    fit_head,
+    probabilities,
+)
+from napari_cmr.learn.heads.reading import Sample, read_patients, read_pictures
+from napari_cmr.learn.heads.scores import UNKNOWN_CLASS, Answers, accuracy, auc
+from napari_cmr.learn.heads.tasks import HEAD_TASKS, HeadTask
+from napari_cmr.nets import Card, InputGrid, Metric, Network, TrainingData, save_model
+from napari_cmr.nets.features import SIDE, FrozenEncoder, load_frozen
+from napari_cmr.nets.linear_head import LINEAR, LinearHead
+
+ENCODER = "cmr-unet-mim"
+LEFT_OUT = "training subjects, each left out in turn (ten folds)"
+PHANTOM = "phantom"
+
+
+def finetune_head(
+    task: str,
+    manifests: Sequence[Path],
+    out: Path,
+    *,
+    encoder: str | Path | None = None,
+    name: str | None = None,
+    version: str = "1.0.0",
+    seed: int = 0,
+    threads: int = 2,
+    terms: str = TERMS,
+    say: Callable[[str], None] = print,
+) -> Card:
+    """Train a head on the ``train`` rows that say the truth and measure it on ``validation``.
+
+    The penalty is chosen by the log loss on training subjects left out, ten folds by subject;
+    what the head chosen so says of them is on the card, beside the validation subjects.
+
+    Parameters
+    ----------
+    task
+        ``sequence_cls``, ``view_cls``, ``disease`` or ``lge_pathology``.
+    manifests
+        One CSV a data set. Rows without a split count as ``train``.
+    encoder
+        Frozen encoder, by shelf name or folder; the shipped U-Net start if None. Disease needs
+        none: it looks at the biomarkers of the experts' labels.
+
+    Raises
+    ------
+    InputError
+        If a manifest or a file it names is at fault, fewer than two classes are there to be
+        told apart, or a subject is in both splits.
+    """
+    torch.set_num_threads(threads)
+    began = time.monotonic()
+    kind = HEAD_TASKS[task]
+    sets = {path: read_manifest(path, need_labels=task == "disease") for path in manifests}
+    train = {p: _labelled(kind, rows, ("", "train")) for p, rows in sets.items()}
+    held = {p: _labelled(kind, rows, ("validation",)) for p, rows in sets.items()}
+    refuse_overlap(train, held)
+    classes = _classes(kind, [row for rows in train.values() for row in rows])
+    frozen = None if task == "disease" else load_frozen(encoder or ENCODER)
+    say(f"reading {sum(map(len, train.values()))} training rows")
+    samples = _as_samples(
+        [one for rows in train.values() for one in _read(kind, rows, frozen)], classes
+    )
+    chosen = cross_validate(samples, seed=seed)
+    say(f"fitting {len(samples.classes)} samples of {len(classes)} classes")
+    head = fit_head(samples, chosen.penalty)
+    metrics = _left_out_metrics(samples, chosen)
+    for path, rows in held.items():
+        if rows:
+            answers = answers_of(head, classes, _read(kind, rows, frozen))
+            metrics[f"{set_name(path, rows)} validation"] = metrics_of(answers)
+    counts = {set_name(p, rows): len({r.subject for r in rows}) for p, rows in train.items()}
+    card = Card(
+        name=name or f"{task.replace('_', '-')}-head",
+        version=version,
+        task=task,
+        networks={"head": _network(len(head.centre), classes)},
+        tier="head",
+        parent=frozen.told.title if frozen else None,
+        label_map="none",
+        test_time={"encoder": frozen.told.model_dump()} if frozen else {"inputs": list(BIOMARKERS)},
+        training_data=TrainingData(
+            sets=counts, manifest_sha256=manifest_hash(manifests), terms=terms
+        ),
+        recipe={
+            "penalty": chosen.penalty,
+            "penalty_chosen": chosen.probabilities is not None,
+            "subjects_a_class": _subjects(samples, classes),
+            "numbers_from": "experts' labels" if frozen is None else "the frozen encoder",
+        },
+        seed=seed,
+        hours=(time.monotonic() - began) / 3600,
+        hardware=hardware(),
+        finished=True,
+        metrics=metrics,
+        sha256="",
+        licence="BSD-3-Clause for the weights; the training images have terms of their own",
+        intended_use=_USE[task],
+        bad_at=_bad_at(kind, classes),
+    )
+    return save_model(out, card, {"head": head})
+
+
+def answers_of(head: LinearHead, classes: Sequence[str], samples: Sequence[Sample]) -> Answers:
+    """What a head says of samples whose truth is known."""
+    known = [s for s in samples if s.truth is not None]
+    return Answers(
+        [s.subject for s in known],
+        [classes.index(s.truth) if s.truth in classes else UNKNOWN_CLASS for s in known],
+        probabilities(head, np.stack([s.values for s in known])),
+    )
+
+
+def metrics_of(answers: Answers) -> dict[str, Metric]:
+    """Accuracy and AUC with intervals."""
+    return {"accuracy": accuracy(answers), "auc": auc(answers)}
+
+
+def set_name(path: Path, rows: Sequence[ManifestRow]) -> str:
+    """The folder of a manifest, and whether its pictures are a phantom's."""
+    made = any(row.columns.get(PHANTOM) for row in rows)
+    return f"{path.parent.name} (phantom)" if made else path.parent.name
+
+
+def _labelled(
+    task: HeadTask, rows: Sequence[ManifestRow], splits: Sequence[str]
+) -> list[ManifestRow]:
+    return [row for row in rows if row.split in splits and task.truth(row) is not None]
+
+
+def _classes(task: HeadTask, rows: Sequence[ManifestRow]) -> tuple[str, ...]:
+    there = {task.truth(row) for row in rows}
+    classes = tuple(c for c in task.classes if c in there)
+    if len(classes) < 2:
+        raise InputError(
+            f"To train {task.name} two classes are needed, but the training rows' column "
+            f"{task.column} holds {classes[0] if classes else 'none'} only."
+        )
+    return classes
+
+
+def _read(
+    task: HeadTask, rows: Sequence[ManifestRow], encoder: FrozenEncoder | None
+) -> list[Sample]:
+    if encoder is None:
+        return read_patients(task, rows, None, truth=True)
+    return read_pictures(task, rows, encoder, truth=True)
+
+
+def _as_samples(found: Sequence[Sample], classes: Sequence[str]) -> Samples:
+    return Samples(
+        np.stack([s.values for s in found]),
+        np.array([classes.index(str(s.truth)) for s in found], np.intp),
+        [s.subject for s in found],
+        len(classes),
+    )
+
+
+def _left_out_metrics(samples: Samples, chosen: CrossValidated) -> dict[str, dict[str, Metric]]:
+    if chosen.probabilities is None:
+        return {}
+    answers = Answers(samples.subjects, samples.classes.tolist(), chosen.probabilities)
+    return {LEFT_OUT: metrics_of(answers)}
+
+
+def _subjects(samples: Samples, classes: Sequence[str]) -> dict[str, int]:
+    pairs = set(zip(samples.classes.tolist(), samples.subjects, strict=True))
+    counts = Counter(c for c, _ in pairs)
+    return {name: counts[i] for i, name in enumerate(classes)}
+
+
+def _network(n_inputs: int, classes: Sequence[str]) -> Network:
+    return Network(
+        encoder=LINEAR,
+        channels=(n_inputs,),
+        structures=tuple(classes),
+        grid=InputGrid(
+            spacing_mm=1.0,
+            size=SIDE,
+            normalisation="the longer side and half of it, each of zero mean and unit spread",
+        ),
+    )
+
+
+def _bad_at(task: HeadTask, classes: Sequence[str]) -> tuple[str, ...]:
+    absent = [c for c in task.classes if c not in classes]
+    never = (f"it was shown no {', '.join(absent)} and never says so",) if absent else ()
+    return (*never, *_BAD_AT[task.name])
+
+
+_USE = {
+    "sequence_cls": "Names the sequence of a cardiac MR picture, to sort by; not a finding.",
+    "view_cls": "Names the view of a cardiac MR picture, to sort by; not a finding.",
+    "disease": "Names the likeliest of five groups from ED and ES, for research; not a diagnosis.",
+    "lge_pathology": "Tells late enhancement from none, for research; not a diagnosis.",
+}
+_BAD_AT = {
+    "sequence_cls": ("pictures of scanners and set-ups unlike those it was shown",),
+    "view_cls": ("pictures of scanners and set-ups unlike those it was shown",),
+    "disease": (
+        "any disease but its groups, and more than one at a time",
+        "infarcts that leave the wall's motion as it was",
+        "a segmentation that is wrong at the base",
+    ),
+    "lge_pathology": ("small scars", "pictures of scanners and set-ups unlike those it was shown"),
+}

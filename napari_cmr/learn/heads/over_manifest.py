@@ -1,0 +1,227 @@
+"""Predict and evaluate heads over a manifest."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_cmr.core import InputError, Progress, replacing
+from napari_cmr.io.manifest import ManifestRow, read_manifest
+from napari_cmr.learn.evaluate import as_json
+from napari_cmr.learn.heads.biomarkers import BIOMARKERS
+from napari_cmr.learn.heads.finetune import answers_of, metrics_of, set_name
+from napari_cmr.learn.heads.logistic import probabilities
+from napari_cmr.learn.heads.reading import Sample, Segmenter, read_patients, read_pictures
+from napari_cmr.learn.heads.scores import UNKNOWN_CLASS, Answers
+from napari_cmr.learn.heads.tasks import HEAD_TASKS, HeadTask
+from napari_cmr.nets import Card, Model, load_model, predict
+from napari_cmr.nets.features import EncoderName, FrozenEncoder, load_frozen
+from napari_cmr.nets.linear_head import LinearHead
+
+_STATED = ("subject", "image", "frame", "slice", "predicted")
+_REASONS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class HeadModel:
+    """A head with what it sits on: a frozen encoder, or a segmenter's measures."""
+
+    card: Card
+    head: LinearHead
+    encoder: FrozenEncoder | None
+
+    @property
+    def task(self) -> HeadTask:
+        """What it answers."""
+        return HEAD_TASKS[self.card.task]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What it may answer, in the order of its probabilities."""
+        return self.card.networks["head"].structures
+
+    @property
+    def title(self) -> str:
+        """Name and version."""
+        return f"{self.card.name} {self.card.version}"
+
+
+def load_head(task: str, model: str | Path | None = None) -> HeadModel:
+    """Load a head and the encoder that its card names.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, it is for another task, or the encoder is not the one that it
+        was trained on (by name, version and hash).
+    """
+    loaded = load_model(model, task=task)
+    head = loaded.networks["head"].cpu()
+    assert isinstance(head, LinearHead)
+    told = loaded.card.test_time.get("encoder")
+    if told is None:
+        return HeadModel(loaded.card, head, None)
+    wanted = EncoderName.model_validate(told)
+    return HeadModel(loaded.card, head, load_frozen(wanted.name, wanted=wanted))
+
+
+def predict_heads(
+    manifest: Path,
+    out: Path,
+    *,
+    task: str,
+    model: str | Path | None = None,
+    segmenter: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Name every image of a manifest and write ``predictions.csv``.
+
+    Returns
+    -------
+    Path
+        The CSV: one row a manifest row in its order, ``subject,image,frame,slice,predicted``, a
+        column ``p_CLASS`` each. For disease a person's rows all bear the person's answer, with
+        each biomarker's value and, under ``for_BIOMARKER``, what it added to the logit of the
+        class that was said (negative: it spoke against), and the three that added most.
+
+    Raises
+    ------
+    InputError
+        If the manifest, an image it names, or the model is at fault.
+    """
+    rows = read_manifest(manifest)
+    head = load_head(task, model)
+    samples = _read(head, rows, _segmenter(segmenter), truth=False, progress=progress)
+    records: dict[int, list[Any]] = {}
+    for sample, line in zip(samples, _answers(head, samples), strict=True):
+        for index in sample.rows:
+            row = rows[index]
+            records[index] = [row.subject, row.columns["image"], row.frame, row.slice, *line]
+    table = out / "predictions.csv"
+    out.mkdir(parents=True, exist_ok=True)
+    with replacing(table) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow((*_STATED, *_columns(head)))
+        writer.writerows(records[i] for i in range(len(rows)))
+    return table
+
+
+def evaluate_heads(
+    manifest: Path,
+    *,
+    task: str,
+    model: str | Path | None = None,
+    segmenter: str | Path | None = None,
+    split: str = "",
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Measure a head on the rows of a manifest that say the truth.
+
+    Returns
+    -------
+    dict
+        As ``evaluate --json`` writes: ``accuracy`` by subject, then means with 95 % bootstrap
+        intervals over subjects, and ``auc``. A class that the head does not know is never
+        right. For disease from the model's segmentation; where the manifest has experts' labels
+        also from those (``..._expert_labels``).
+
+    Raises
+    ------
+    InputError
+        If the manifest, an image it names, or the model is at fault, or no row says the truth.
+    """
+    kind = HEAD_TASKS[task]
+    rows = [r for r in read_manifest(manifest) if split in ("", r.split)]
+    rows = [r for r in rows if kind.truth(r) is not None]
+    if not rows:
+        of = f" of the split '{split}'" if split else ""
+        raise InputError(
+            f"The manifest {manifest.name} has no row{of} with a {kind.column} that is known."
+        )
+    head = load_head(task, model)
+    samples = _read(head, rows, _segmenter(segmenter), truth=True, progress=progress)
+    answers = answers_of(head.head, head.classes, samples)
+    subjects = {s: {"accuracy": v} for s, v in answers.by_subject().items()}
+    mean = metrics_of(answers)
+    if head.encoder is None and all(row.label for row in rows):
+        drawn = answers_of(head.head, head.classes, read_patients(kind, rows, None, truth=True))
+        mean |= {f"{k}_expert_labels": v for k, v in metrics_of(drawn).items()}
+        for subject, value in drawn.by_subject().items():
+            subjects[subject]["accuracy_expert_labels"] = value
+    found = as_json(task, head.title, subjects, mean)
+    return found | {"confusion": _confusion(head.classes, answers), "set": set_name(manifest, rows)}
+
+
+def _read(
+    head: HeadModel,
+    rows: Sequence[ManifestRow],
+    segment: Segmenter,
+    *,
+    truth: bool,
+    progress: Progress | None,
+) -> list[Sample]:
+    if head.encoder is None:
+        return read_patients(head.task, rows, segment, truth=truth, progress=progress)
+    return read_pictures(head.task, rows, head.encoder, truth=truth, progress=progress)
+
+
+def _segmenter(name: str | Path | None) -> Segmenter:
+    """The short-axis segmenter, loaded when the first image is there."""
+
+    @cache
+    def loaded() -> Model:
+        return load_model(name)
+
+    return lambda stack: predict(stack, loaded())
+
+
+def _columns(head: HeadModel) -> list[str]:
+    columns = [f"p_{name}" for name in head.classes]
+    if head.encoder is not None:
+        return columns
+    return [*columns, "because", *BIOMARKERS, *(f"for_{name}" for name in BIOMARKERS)]
+
+
+def _answers(head: HeadModel, samples: Sequence[Sample]) -> list[list[Any]]:
+    """What follows the stated columns of a sample's rows."""
+    values = np.stack([s.values for s in samples])
+    found = probabilities(head.head, values)
+    said = found.argmax(1)
+    lines: list[list[Any]] = [
+        [head.classes[best], *(f"{p:.4f}" for p in each)]
+        for best, each in zip(said, found, strict=True)
+    ]
+    if head.encoder is None:
+        with torch.inference_mode():
+            parts = head.head.contributions(torch.from_numpy(values).float()).numpy()
+        for line, sample, best, of_classes in zip(lines, samples, said, parts, strict=True):
+            line += _reasons(sample, dict(zip(BIOMARKERS, of_classes[best], strict=True)))
+    return lines
+
+
+def _reasons(sample: Sample, parts: dict[str, float]) -> list[str]:
+    """The biomarkers that spoke most for the answer, then all values and what each added."""
+    assert sample.measured is not None
+    most = sorted(parts, key=lambda name: -parts[name])[:_REASONS]
+    because = "; ".join(
+        f"{BIOMARKERS[n]}: {sample.measured[n]:.3g} ({parts[n]:+.2f})" for n in most if parts[n] > 0
+    )
+    values = ["" if np.isnan(v) else f"{v:.4g}" for v in sample.measured.values()]
+    return [because, *values, *(f"{v:+.3f}" for v in parts.values())]
+
+
+def _confusion(classes: Sequence[str], answers: Answers) -> dict[str, dict[str, int]]:
+    """True class -> said class -> number of answers; a class that the head lacks is "other"."""
+    table: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for true, said in zip(answers.true, answers.probabilities.argmax(1), strict=True):
+        name = "other" if true == UNKNOWN_CLASS else classes[true]
+        table[name][classes[said]] += 1
+    return {true: dict(said) for true, said in table.items()}

@@ -1,0 +1,148 @@
+"""From a manifest's rows to the numbers that a head looks at."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from napari_cmr.core import FloatArray, InputError, Progress, Segmentation, Stack
+from napari_cmr.io.manifest import ManifestRow, load_image, load_label
+from napari_cmr.learn.heads.biomarkers import as_features, biomarkers
+from napari_cmr.learn.heads.tasks import HeadTask
+from napari_cmr.nets.features import FrozenEncoder, picture_features, pictures
+
+Segmenter = Callable[[Stack], Segmentation]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One thing to name: an image, or a person.
+
+    Parameters
+    ----------
+    rows
+        Numbers of the manifest's rows that the answer belongs to.
+    values
+        ``(d,)`` what the head looks at; NaN where a number is missing.
+    truth
+        Its class, None where the manifest does not say.
+    measured
+        The numbers as a reader knows them, where they are more than a vector.
+    """
+
+    subject: str
+    rows: tuple[int, ...]
+    values: FloatArray
+    truth: str | None
+    measured: dict[str, float] | None = None
+
+
+def read_pictures(
+    task: HeadTask,
+    rows: Sequence[ManifestRow],
+    encoder: FrozenEncoder,
+    *,
+    truth: bool,
+    progress: Progress | None = None,
+) -> list[Sample]:
+    """One sample an image: the mean of its pictures' features."""
+    found = []
+    for index, row in enumerate(rows):
+        stack = load_image(row)
+        values = picture_features(stack, encoder, pictures(stack)).mean(0).double().numpy()
+        found.append(Sample(row.subject, (index,), values, task.truth(row) if truth else None))
+        if progress is not None:
+            progress(index + 1, len(rows))
+    return found
+
+
+def read_patients(
+    task: HeadTask,
+    rows: Sequence[ManifestRow],
+    segment: Segmenter | None,
+    *,
+    truth: bool,
+    progress: Progress | None = None,
+) -> list[Sample]:
+    """One sample a person: biomarkers of end diastole and end systole.
+
+    Parameters
+    ----------
+    segment
+        Makes the segmentation; None takes the experts' labels of the manifest.
+
+    Raises
+    ------
+    InputError
+        If a person has neither a cine nor an ED and an ES image, is said to have two diseases,
+        or lacks a label where labels are wanted.
+    """
+    groups: dict[str, list[int]] = defaultdict(list)
+    for index, row in enumerate(rows):
+        groups[row.subject].append(index)
+    found = []
+    for done, (subject, numbers) in enumerate(groups.items()):
+        own = [rows[i] for i in numbers]
+        measured = _measured(own, segment)
+        values = as_features([measured])[0]
+        said = _one_truth(task, own) if truth else None
+        found.append(Sample(subject, tuple(numbers), values, said, measured))
+        if progress is not None:
+            progress(done + 1, len(groups))
+    return found
+
+
+def _measured(rows: Sequence[ManifestRow], segment: Segmenter | None) -> dict[str, float]:
+    by_frame = {row.frame.upper(): row for row in rows if row.frame.upper() in ("ED", "ES")}
+    if len(by_frame) == 2:
+        pair = [by_frame["ED"], by_frame["ES"]]
+        return biomarkers(_two_phases(pair, segment), ed=0, es=1)
+    if len(rows) > 1:
+        raise InputError(
+            f"{rows[0].subject} has {len(rows)} images, but not one of ED and one of ES; say in "
+            "the column frame which is which, or give the whole cine as one image."
+        )
+    stack = load_image(rows[0])
+    if segment is not None:
+        return biomarkers(segment(stack))
+    phases, labels = load_label(rows[0], stack)
+    if len(phases) < stack.shape[0]:
+        labels = replace(labels, times_ms=None)
+    known = replace(labels, height_cm=stack.height_cm, weight_kg=stack.weight_kg)
+    return biomarkers(known)
+
+
+def _two_phases(pair: Sequence[ManifestRow], segment: Segmenter | None) -> Segmentation:
+    """ED and ES as two phases of one segmentation.
+
+    Where the two images lie differently (other shape) the pair cannot be one segmentation, and
+    is refused.
+    """
+    stacks = [load_image(row) for row in pair]
+    if stacks[0].shape[1:] != stacks[1].shape[1:] or any(s.shape[0] != 1 for s in stacks):
+        raise InputError(
+            f"ED and ES of {pair[0].subject} have the shapes {stacks[0].shape} and "
+            f"{stacks[1].shape}; they must be one phase each of the same slices."
+        )
+    both = replace(
+        stacks[0],
+        pixels=np.concatenate([s.pixels for s in stacks]),
+        times_ms=None,
+    )
+    if segment is not None:
+        return segment(both)
+    labels = [load_label(row, stack)[1] for row, stack in zip(pair, stacks, strict=True)]
+    return Segmentation.on(both, np.concatenate([one.labels for one in labels]))
+
+
+def _one_truth(task: HeadTask, rows: Sequence[ManifestRow]) -> str | None:
+    said = {task.truth(row) for row in rows} - {None}
+    if len(said) > 1:
+        raise InputError(
+            f"The manifest's column {task.column} says {' and '.join(sorted(map(str, said)))} of "
+            f"{rows[0].subject}; a person has one."
+        )
+    return said.pop() if said else None
