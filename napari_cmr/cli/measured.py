@@ -22,28 +22,29 @@ class Request:
     """The options of the verb, by their names."""
 
     labels: Path
-    images: Path | None
-    stack: str | None
-    label_map: str
-    spacing: str
-    ed: int | None
-    es: int | None
-    heart_rate: float | None
-    height_cm: float | None
-    weight_kg: float | None
-    sex: str
-    age: float | None
-    bsa: str
-    reference: Path | None
-    method: tuple[str, ...]
-    remote: Path | None
-    remote_sector: str
-    remote_slices: str
-    septum: str
-    margin_pixels: int | None
-    after: Path | None
-    after_labels: Path | None
-    haematocrit: float | None
+    images: Path | None = None
+    stack: str | None = None
+    label_map: str = "cmr"
+    spacing: str = ""
+    ed: int | None = None
+    es: int | None = None
+    heart_rate: float | None = None
+    height_cm: float | None = None
+    weight_kg: float | None = None
+    sex: str = ""
+    age: float | None = None
+    bsa: str = ""
+    reference: Path | None = None
+    method: tuple[str, ...] = ()
+    remote: Path | None = None
+    remote_sector: str = ""
+    remote_slices: str = ""
+    septum: str = ""
+    margin_pixels: int | None = None
+    after: Path | None = None
+    after_labels: Path | None = None
+    haematocrit: float | None = None
+    made_by: str = ""
 
     @property
     def margin(self) -> int:
@@ -59,7 +60,7 @@ def run(kind: str, request: Request, json: Path | None, csv: Path | None) -> Non
     if kind == "4ch":
         found = measure.long_axis_measurement(_labels(request), ed=request.ed, es=request.es)
     elif kind == "lge":
-        found = _scar(request)
+        found = enhancement(request).measurement
     elif kind == "ecv":
         found = _ecv(request)
     else:
@@ -129,16 +130,25 @@ def _cine(request: Request, json: Path | None, csv: Path | None) -> None:
         measure.write_numbers_csv(csv, found)
 
 
-def _scar(request: Request) -> Measurement:
+@dataclass(frozen=True, eq=False)
+class Enhancement:
+    """Late enhancement as it was read and measured; no remote region was given if it is None."""
+
+    stack: Stack
+    segmentation: Segmentation
+    remote: Remote | None
+    measurement: Measurement
+
+
+def enhancement(request: Request) -> Enhancement:
+    """Read late enhancement and its labels and measure scar."""
     methods = [_method(text) for text in request.method] or None
     stack, segmentation = _pair(request, request.images, request.labels, Sequence.LGE)
-    return measure.scar_measurement(
-        stack,
-        segmentation,
-        remote=_remote(request, stack, segmentation),
-        methods=methods,
-        septum=_septum(request, segmentation),
+    remote, septum = _remote(request, stack, segmentation), _septum(request, segmentation)
+    found = measure.scar_measurement(
+        stack, segmentation, remote=remote, methods=methods, septum=septum
     )
+    return Enhancement(stack, segmentation, remote, found)
 
 
 def _ecv(request: Request) -> Measurement:
@@ -190,7 +200,9 @@ def _pair(
     entry = _entry(images, request.stack, sequence)
     with progress("Loading images") as advance:
         stack = io.load(entry, spacing=spacing, progress=advance)
-    found = io.labels_on_stack(labels, entry, map_name=request.label_map, spacing=spacing)
+    found = io.labels_on_stack(
+        labels, entry, map_name=request.label_map, spacing=spacing, made_by=request.made_by
+    )
     return stack, found
 
 

@@ -26,7 +26,7 @@ from napari_cmr.measure.scar import (
 )
 
 ONE_PHASE = "one phase of late enhancement, its trigger delay is the scanner's"
-_KEYS = MappingProxyType(
+KEYS = MappingProxyType(
     {
         ScarMethod.LABELS: "labelled",
         ScarMethod.SD2: "2sd",
@@ -35,13 +35,14 @@ _KEYS = MappingProxyType(
         ScarMethod.FWHM: "fwhm",
     }
 )
+"""What the numbers of a method have in their names, in the order of a table."""
 _SOURCES = MappingProxyType(
     {
         ScarMethod.LABELS: "infarct and obstruction as labelled",
         ScarMethod.SD2: "signal above remote mean + 2 SD (Kim 1999)",
         ScarMethod.SD5: "signal above remote mean + 5 SD (Bondarenko 2005)",
         ScarMethod.SD6: "signal above remote mean + 6 SD (Bondarenko 2005)",
-        ScarMethod.FWHM: "signal above half of the wall's maximum (Amado 2004)",
+        ScarMethod.FWHM: "signal above half of the wall's maximum, if above 5 SD (Amado 2004)",
     }
 )
 _AREA = "scar's share of the segment's area"
@@ -82,7 +83,7 @@ def scar_measurement(
     labelled = bool(np.isin(segmentation.labels, (Structure.INFARCT, Structure.MVO)).any())
     if methods is None and not labelled:
         chosen = tuple(m for m in chosen if m is not ScarMethod.LABELS)
-    chosen = tuple(sorted(chosen, key=list(_KEYS).index))
+    chosen = tuple(sorted(chosen, key=list(KEYS).index))
     found = [scar(stack, segmentation, method, remote) for method in chosen]
     model = aha.segment_model(segmentation, 0, septum)
     findings: dict[Finding, None] = dict.fromkeys(f for s in found for f in s.findings)
@@ -103,7 +104,7 @@ def scar_measurement(
 
 def transmurality(measurement: Measurement, method: ScarMethod) -> dict[int, float]:
     """Segment to infarct transmurality in percent, as a bull's-eye shows it."""
-    names = {_segment_name(s, method, "transmurality"): s for s in aha.SEGMENTS}
+    names = {segment_name(s, method, "transmurality"): s for s in aha.SEGMENTS}
     return {
         names[n.name]: n.value
         for n in measurement.numbers
@@ -128,7 +129,7 @@ def _applies(found: Scar) -> bool:
 
 
 def _whole(found: Scar) -> Iterator[Number]:
-    key, name, how = _KEYS[found.method], found.method, method_of(found)
+    key, name, how = KEYS[found.method], found.method, method_of(found)
     share = f"share of the wall's volume; {how}"
     known = _applies(found)
     for part, title, grams, percent in (
@@ -155,7 +156,7 @@ def _segments(found: Scar, extents: Mapping[int, Extent]) -> Iterator[Number]:
             ),
         ):
             yield _number(
-                _segment_name(segment, found.method, what),
+                segment_name(segment, found.method, what),
                 f"{where}: {title}, {found.method}",
                 value,
                 "%",
@@ -164,8 +165,9 @@ def _segments(found: Scar, extents: Mapping[int, Extent]) -> Iterator[Number]:
             )
 
 
-def _segment_name(segment: int, method: ScarMethod, what: str) -> str:
-    return f"segment_{segment:02d}_scar_{_KEYS[method]}_{what}_percent"
+def segment_name(segment: int, method: ScarMethod, what: str) -> str:
+    """Name of a segment's ``area`` or ``transmurality`` number."""
+    return f"segment_{segment:02d}_scar_{KEYS[method]}_{what}_percent"
 
 
 def _mass(how: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_cmr.report.content import BullsEye
+from napari_cmr.report.parts import BullsEye
 
 _INK, _PALE, _EMPTY = "#222222", "#666666", "#e8e8e8"
 _RINGS = (

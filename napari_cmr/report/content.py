@@ -8,71 +8,11 @@ from datetime import datetime
 
 from napari_cmr.core import Finding, Measures, Segmentation, Stack
 from napari_cmr.measure import Clinical, Number
+from napari_cmr.report.parts import SCAR_COLOURS, BullsEye, Picture, cell
+from napari_cmr.report.reviewing import ReviewRecord, review_lines
 
-NOT_REVIEWED = "not reviewed"
 HEADINGS = ("", "LV", "LV/m²", "RV", "RV/m²")
 TITLE = "Cardiac MR: ventricular function"
-
-
-@dataclass(frozen=True)
-class Review:
-    """Who corrected and who accepted the contours; empty until somebody did.
-
-    Parameters
-    ----------
-    corrected_by, corrected_at
-        Reader and time of the last correction.
-    corrections
-        How many frames were corrected.
-    accepted_by, accepted_at
-        Reader and time of acceptance.
-    """
-
-    corrected_by: str = ""
-    corrected_at: datetime | None = None
-    corrections: int = 0
-    accepted_by: str = ""
-    accepted_at: datetime | None = None
-
-    @property
-    def corrected(self) -> str:
-        """Who corrected what and when, for a reader."""
-        if not self.corrected_by:
-            return "none recorded"
-        frames = f"{self.corrections} frame" + ("" if self.corrections == 1 else "s")
-        return f"{frames} by {self.corrected_by}{_at(self.corrected_at)}"
-
-    @property
-    def accepted(self) -> str:
-        """Who accepted and when; says so where nobody did."""
-        return f"{self.accepted_by}{_at(self.accepted_at)}" if self.accepted_by else NOT_REVIEWED
-
-
-@dataclass(frozen=True, eq=False)
-class BullsEye:
-    """Values of the 17 segments and the colours they run between.
-
-    Parameters
-    ----------
-    title, unit
-        What is shown.
-    values
-        Segment to value; missing segments are drawn empty.
-    decimals
-        Digits after the point.
-    low, high
-        Values of the palest and the deepest colour.
-    colours
-        The palest and the deepest colour.
-    """
-
-    title: str
-    unit: str
-    values: Mapping[int, float]
-    decimals: int
-    low: float
-    high: float
-    colours: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -93,7 +33,7 @@ class ReportContent:
     stack, segmentation, measures, clinical
         What was read, found and measured; pictures and curve come from these.
     review
-        Who corrected and accepted.
+        Who corrected and accepted, oldest first.
     bulls_eyes
         Plots of the segments.
     made_at
@@ -104,9 +44,31 @@ class ReportContent:
     segmentation: Segmentation
     measures: Measures
     clinical: Clinical
-    review: Review
+    review: tuple[ReviewRecord, ...]
     bulls_eyes: tuple[BullsEye, ...]
     made_at: datetime = field(default_factory=datetime.now)
+
+    title = TITLE
+    headings = HEADINGS
+    others_title = "Wall and rates"
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """A row for ED and one for ES."""
+        return tuple(Picture(title, phase) for title, phase in self.phases)
+
+    @property
+    def curve_of(self) -> Measures | None:
+        """What the volume-time curve shows; None where there is one phase."""
+        return self.measures if self.stack.shape[0] > 1 else None
+
+    @property
+    def rows(self) -> tuple[tuple[str, ...], ...]:
+        """The table of ventricles."""
+        return tuple(
+            (f"{line.title} ({line.unit})", *(cell(n) for n in line.numbers))
+            for line in self.ventricles
+        )
 
     @property
     def subtitle(self) -> str:
@@ -188,14 +150,19 @@ class ReportContent:
         )
         return tuple(dict.fromkeys([*map(str, found), *self.measures.notes]))
 
-    @property
-    def provenance(self) -> tuple[tuple[str, str], ...]:
-        """How the numbers came about: a heading and a sentence each."""
+    def provenance(self, most_records: int | None = None) -> tuple[tuple[str, str], ...]:
+        """How the numbers came about: a heading and a sentence each.
+
+        Parameters
+        ----------
+        most_records
+            How many records of the review to write out; the rest is counted.
+        """
         m = self.measures
+        t, z, _, _ = self.stack.shape
         return (
             ("Contours", self.segmentation.model or "given labels, origin not stated"),
-            ("Corrections", self.review.corrected),
-            ("Accepted by", self.review.accepted),
+            *review_lines(self.review, t * z, most_records),
             (
                 "ED and ES",
                 f"phases {m.ed_phase} and {m.es_phase}, counted from 0, by {m.phases_set_by}",
@@ -242,13 +209,15 @@ def compose(
     measures: Measures,
     clinical: Clinical,
     *,
-    review: Review | None = None,
+    review: tuple[ReviewRecord, ...] = (),
     infarct_percent: Mapping[int, float] | None = None,
 ) -> ReportContent:
     """Put a report together.
 
     Parameters
     ----------
+    review
+        Who corrected and accepted, oldest first.
     infarct_percent
         AHA segment to the infarcted share of its wall, where there is late enhancement.
     """
@@ -279,26 +248,10 @@ def compose(
                 0,
                 0,
                 100,
-                ("#ffffff", "#a50f15"),
+                SCAR_COLOURS,
             )
         )
-    return ReportContent(stack, segmentation, measures, clinical, review or Review(), tuple(plots))
-
-
-def cell(number: Number | None) -> str:
-    """A value with its limits, and a word where it lies outside them: ``28 (48-68, low)``."""
-    if number is None:
-        return ""
-    if number.range is None:
-        return number.text
-    limits = f"{number.range.low:g}\N{EN DASH}{number.range.high:g}"
-    if number.value is None or number.range.holds(number.value):
-        return f"{number.text} ({limits})"
-    return f"{number.text} ({limits}, {'low' if number.value < number.range.low else 'high'})"
-
-
-def _at(moment: datetime | None) -> str:
-    return "" if moment is None else f" on {_minute(moment)}"
+    return ReportContent(stack, segmentation, measures, clinical, review, tuple(plots))
 
 
 def _minute(moment: datetime) -> str:

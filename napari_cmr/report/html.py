@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_cmr.core import replacing
-from napari_cmr.report.content import HEADINGS, TITLE, ReportContent, cell
 from napari_cmr.report.page import Drawings
+from napari_cmr.report.parts import Content, with_unit
 from napari_cmr.report.style import RESEARCH_USE
 
 _STYLE = """
@@ -35,7 +35,7 @@ dt { font-weight: bold; } dd { margin: 0; }
 """
 
 
-def write_html(content: ReportContent, path: str | Path) -> None:
+def write_html(content: Content, path: str | Path) -> None:
     """Write the report as HTML: text, vector plots and pictures in one file, no scripts.
 
     Raises
@@ -48,34 +48,31 @@ def write_html(content: ReportContent, path: str | Path) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
-def _document(content: ReportContent, drawings: Drawings) -> str:
-    others = [[n.title, f"{cell(n)} {n.unit}"] for n in content.others]
-    lines = [
-        [f"{line.title} ({line.unit})", *(cell(n) for n in line.numbers)]
-        for line in content.ventricles
-    ]
+def _document(content: Content, drawings: Drawings) -> str:
+    others = [(n.title, with_unit(n)) for n in content.others]
+    curve = "" if drawings.curve is None else f"<div>{_svg(drawings.curve, 'curve')}</div>"
     return "\n".join(
         [
             "<!DOCTYPE html>",
             '<html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(TITLE)}</title><style>{_STYLE}</style></head><body>",
-            f"<header><h1>{escape(TITLE)}</h1>",
+            f"<title>{escape(content.title)}</title><style>{_STYLE}</style></head><body>",
+            f"<header><h1>{escape(content.title)}</h1>",
             f'<span class="research">{RESEARCH_USE}</span></header>',
             f'<p class="quiet">{escape(content.subtitle)}</p>',
             f'<p class="quiet">{escape(content.person)}</p>',
             *_pictures(drawings),
             '<div class="row"><div>',
-            _table(lines, HEADINGS),
-            _table(others, ("Wall and rates", "")),
-            f"</div><div>{_svg(drawings.curve, 'curve')}</div></div>",
+            _table(content.rows, content.headings),
+            _table(others, (content.others_title, "")),
+            f"</div>{curve}</div>",
             '<div class="row">',
             *(f"<div>{_svg(p, f'segments-{i}')}</div>" for i, p in enumerate(drawings.plots)),
             "</div>",
             "<h2>Findings</h2>",
             _list(content.findings),
             "<h2>How it was made</h2><dl>",
-            *(f"<dt>{escape(h)}</dt><dd>{escape(t)}</dd>" for h, t in content.provenance),
+            *(f"<dt>{escape(h)}</dt><dd>{escape(t)}</dd>" for h, t in content.provenance()),
             "</dl>",
             *(f'<p class="quiet">{escape(source)}</p>' for source in content.sources),
             f'<p class="research">{RESEARCH_USE}</p>',
@@ -100,7 +97,7 @@ def _pictures(drawings: Drawings) -> Iterable[str]:
     yield f'<p class="legend">{names}</p>'
 
 
-def _table(rows: list[list[str]], headings: Iterable[str]) -> str:
+def _table(rows: Iterable[Iterable[str]], headings: Iterable[str]) -> str:
     head = "".join(f"<th>{escape(h)}</th>" for h in headings)
     body = "".join("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -8,15 +8,16 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from napari_cmr.core import replacing
-from napari_cmr.report.content import HEADINGS, TITLE, ReportContent, cell
 from napari_cmr.report.page import CURVE_POINTS, PLOT_POINTS, Drawings
+from napari_cmr.report.parts import Content, with_unit
 from napari_cmr.report.style import RESEARCH_USE
 
 _MARGIN = 34.0
+_MOST_RECORDS = 4
 _INK, _QUIET, _RED, _RULE = "#222222", "#555555", "#b3261e", "#bbbbbb"
 
 
-def write_pdf(content: ReportContent, path: str | Path) -> None:
+def write_pdf(content: Content, path: str | Path) -> None:
     """Write the report as one A4 page.
 
     Findings that do not fit on the page are counted there and stand in the HTML.
@@ -31,7 +32,7 @@ def write_pdf(content: ReportContent, path: str | Path) -> None:
 
     with replacing(path) as partial:
         canvas = Canvas(str(partial), pagesize=A4)
-        canvas.setTitle(TITLE)
+        canvas.setTitle(content.title)
         canvas.setSubject(RESEARCH_USE)
         _Page(canvas, content, Drawings.of(content), *A4).draw()
         canvas.showPage()
@@ -42,7 +43,7 @@ class _Page:
     """Draws from the top down; ``_y`` is where the next thing begins, in points."""
 
     def __init__(
-        self, canvas: Any, content: ReportContent, drawings: Drawings, width: float, height: float
+        self, canvas: Any, content: Content, drawings: Drawings, width: float, height: float
     ) -> None:
         self._canvas, self._content, self._drawings = canvas, content, drawings
         self._width = width - 2 * _MARGIN
@@ -56,7 +57,7 @@ class _Page:
         self._text()
 
     def _header(self) -> None:
-        self._write(TITLE, 0, 14, bold=True, drop=14)
+        self._write(self._content.title, 0, 14, bold=True, drop=14)
         self._write(RESEARCH_USE, 0, 9, bold=True, colour=_RED, right=True)
         for line in (self._content.subtitle, self._content.person):
             self._y -= self._paragraph(escape(line), 8, _QUIET, self._width, self._y - 3) + 2
@@ -92,15 +93,16 @@ class _Page:
         from reportlab.graphics import renderPDF
 
         self._y -= 4
-        wide = self._width - CURVE_POINTS[0] - 14
-        curve_x = _MARGIN + self._width - CURVE_POINTS[0]
-        renderPDF.draw(self._drawings.curve, self._canvas, curve_x, self._y - CURVE_POINTS[1] - 2)
-        table = self._table([list(HEADINGS), *_ventricle_rows(self._content)], wide, heading=True)
-        bottom = self._y - table
-        others = [[n.title, f"{cell(n)} {n.unit}"] for n in self._content.others]
-        top, self._y = self._y, bottom - 5
+        top, curve = self._y, self._drawings.curve
+        wide = self._width - (14 + CURVE_POINTS[0] if curve is not None else 0)
+        if curve is not None:
+            curve_x = _MARGIN + self._width - CURVE_POINTS[0]
+            renderPDF.draw(curve, self._canvas, curve_x, self._y - CURVE_POINTS[1] - 2)
+        rows = [list(self._content.headings), *map(list, self._content.rows)]
+        self._y -= self._table(rows, wide, heading=True) + 5
+        others = [[n.title, with_unit(n)] for n in self._content.others]
         bottom = self._y - self._table(others, wide, heading=False)
-        self._y = min(bottom, top - CURVE_POINTS[1]) - 10
+        self._y = (bottom if curve is None else min(bottom, top - CURVE_POINTS[1])) - 10
 
     def _table(self, rows: list[list[str]], wide: float, *, heading: bool) -> float:
         """Draw a table at the left and give its height."""
@@ -146,7 +148,9 @@ class _Page:
 
     def _text(self) -> None:
         """How it was made stands at the foot; findings fill what is left above it."""
-        made = "<br/>".join(f"<b>{h}:</b> {escape(t)}" for h, t in self._content.provenance)
+        made = "<br/>".join(
+            f"<b>{h}:</b> {escape(t)}" for h, t in self._content.provenance(_MOST_RECORDS)
+        )
         made += "".join(f"<br/>{escape(source)}" for source in self._content.sources)
         made += f"<br/><b>{RESEARCH_USE}</b>"
         tall = self._measured(made, 7, self._width)
@@ -206,10 +210,3 @@ class _Page:
         tall = float(text.wrapOn(self._canvas, wide, 10_000)[1])
         text.drawOn(self._canvas, _MARGIN, top - tall)
         return tall
-
-
-def _ventricle_rows(content: ReportContent) -> list[list[str]]:
-    return [
-        [f"{line.title} ({line.unit})", *(cell(n) for n in line.numbers)]
-        for line in content.ventricles
-    ]

@@ -6,7 +6,6 @@ import sys
 import xml.etree.ElementTree as ET
 import zlib
 from dataclasses import replace
-from datetime import datetime
 
 import numpy as np
 import pytest
@@ -25,7 +24,7 @@ def study():
     )
 
 
-def content(study, *findings, review=None, infarct=None, person=None):
+def content(study, *findings, review=(), infarct=None, person=None):
     segmentation = replace(study.segmentation, model="a-model 1.2.3", findings=findings)
     measures = measure.function(segmentation)
     person = person or measure.Person(180, 80, sex=measure.Sex.MALE, age_years=50)
@@ -100,17 +99,6 @@ def test_every_drawing_of_the_html_is_whole_and_has_names_of_its_own(files):
     assert len(names) == len(set(names))
     for drawing in drawings:
         ET.fromstring(drawing)  # well-formed
-
-
-def test_who_corrected_and_accepted_is_told(study, tmp_path):
-    review = report.Review(
-        "Reader A", datetime(2026, 3, 1, 9, 5), 4, "Reader B", datetime(2026, 3, 2, 10, 0)
-    )
-    report.write_html(content(study, review=review), tmp_path / "r.html")
-    text = html_text(tmp_path / "r.html")
-    assert "4 frames by Reader A on 2026-03-01 09:05" in text
-    assert "Reader B on 2026-03-02 10:00" in text
-    assert "not reviewed" not in text
 
 
 def test_words_from_a_file_cannot_change_the_page(study, tmp_path):

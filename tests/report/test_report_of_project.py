@@ -1,0 +1,58 @@
+"""A report of corrected contours, from the project that holds the corrections."""
+
+import json
+
+import pytest
+
+from napari_cmr.cli.reporting import report as verb
+from napari_cmr.core import InputError
+from napari_cmr.review import Project, Verdict
+from tests.report.test_report import html_text
+from tests.review.conftest import dab, opened, square, tiny_folder  # noqa: F401  a fixture
+
+
+def test_the_page_shows_what_stands_in_the_log(tiny_folder, tmp_path):  # noqa: F811
+    project = Project.open(tmp_path / "project")
+    session = opened(tiny_folder, project, "ada")
+    session.predict(square)
+    dab(session, phase=2, index=1, size=4, label=0)  # 16 pixels of the cavity are taken out
+    dab(session, phase=3, index=3)
+    session.undo()
+    session.set_phases(0, 2)
+    session.judge([(2, 1)], Verdict.ACCEPTED)
+    expected = session.measures
+    project.close()
+    verb(tiny_folder, tmp_path / "out", project=tmp_path / "project")
+    told = {
+        n["name"]: n for n in json.loads((tmp_path / "out" / "numbers.json").read_text())["numbers"]
+    }
+    assert told["lv_esv_ml"]["value"] == pytest.approx(expected.esv_ml, rel=1e-4)
+    assert told["lv_esv_ml"]["value"] < told["lv_edv_ml"]["value"]
+    assert "ES phase 2" in told["lv_esv_ml"]["phases"]
+    text = " ".join(html_text(tmp_path / "out" / "report.html").split())
+    assert "squares 1" in text
+    assert "ada corrected by hand LV cavity; 1 frame (phase 2, slice 1)" in text
+    assert "ada, 1 of 20 frames on 20" in text
+    assert "LV myocardium" not in text  # that stroke was undone
+
+
+def test_several_readers_are_told_apart(tiny_folder, tmp_path):  # noqa: F811
+    for reader in ("ada", "ben"):
+        project = Project.open(tmp_path / "project")
+        session = opened(tiny_folder, project, reader)
+        session.predict(square)
+        dab(session, size=2 if reader == "ada" else 5, label=0)
+        project.close()
+    with pytest.raises(InputError, match="ada, ben; choose by --reader"):
+        verb(tiny_folder, tmp_path / "out", project=tmp_path / "project")
+    verb(tiny_folder, tmp_path / "out", project=tmp_path / "project", reader="ben")
+    text = html_text(tmp_path / "out" / "report.html")
+    assert "ben corrected by hand" in text
+    assert "ada" not in text
+
+
+def test_two_sources_of_labels_are_refused(tiny_folder, tmp_path):  # noqa: F811
+    with pytest.raises(InputError, match="not two"):
+        verb(tiny_folder, tmp_path / "out", project=tmp_path, labels=tmp_path)
+    with pytest.raises(InputError, match="--project; give it too"):
+        verb(tiny_folder, tmp_path / "out", reader="ada")
