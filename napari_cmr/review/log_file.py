@@ -96,7 +96,7 @@ def write(database: sqlite3.Connection, items: Iterable[Record | StackInfo]) -> 
     with database:
         for item in items:
             if isinstance(item, StackInfo):
-                database.execute("INSERT OR IGNORE INTO stack VALUES (?, ?)", _stack_row(item))
+                database.execute("INSERT OR REPLACE INTO stack VALUES (?, ?)", _stack_row(item))
             else:
                 database.execute(
                     f"INSERT INTO log ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)",  # noqa: S608

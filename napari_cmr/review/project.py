@@ -37,7 +37,7 @@ class Project:
         self._writer: LogWriter | None = None
         self._end: Callable[[], object] | None = None
         self._memory: list[Item] = []
-        self._keys: set[str] = set()
+        self._infos: dict[str, StackInfo] = {}
         self._salt = secrets.token_hex(16)
         self.told: Callable[[str], None] | None = None
         """Called with the trouble, in any thread, when it begins; with an empty text at its end."""
@@ -88,7 +88,7 @@ class Project:
         if file.is_file():
             with log_file.reading(file) as database:
                 project._salt = log_file.read_salt(database)
-                project._keys = {info.key for info in log_file.read_stacks(database)}
+                project._infos = {info.key: info for info in log_file.read_stacks(database)}
         return project
 
     @classmethod
@@ -135,9 +135,11 @@ class Project:
         self._keep(record)
 
     def add_stack(self, info: StackInfo) -> None:
-        """Keep what is to be known of a stack; once is enough."""
-        if info.key not in self._keys:
-            self._keys.add(info.key)
+        """Keep what is to be known of a stack; a spacing that was given by hand since counts."""
+        known = self._infos.get(info.key)
+        news = known is None or (info.geometry.spacing_known and info != known)
+        if news:
+            self._infos[info.key] = info
             self._keep(info)
 
     def records(self, stack: str | None = None, reader: str | None = None) -> list[Record]:
@@ -222,7 +224,7 @@ class Project:
             with database:
                 database.execute("UPDATE project SET value = ? WHERE name = 'salt'", (salt,))
         self._salt = salt
-        self._keys = {item.key for item in items if isinstance(item, StackInfo)}
+        self._infos = {item.key: item for item in items if isinstance(item, StackInfo)}
 
     def _keep(self, item: Item) -> None:
         if self._writer is None:

@@ -69,6 +69,12 @@ class StackInfo:
             stack.rr_ms,
         )
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StackInfo) and self.as_dict() == other.as_dict()
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
     def segmentation(self, labels: LabelArray, model: str = "") -> Segmentation:
         """Labels on the grid of the stack."""
         return Segmentation(

@@ -94,6 +94,7 @@ class Corrections:
             KeyMod.CtrlCmd | KeyCode.KeyZ: self.undo,
             KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ: self.redo,
             KeyCode.KeyA: self.accept_frame,
+            KeyCode.KeyR: self.reject_frame,
             KeyMod.Shift | KeyCode.KeyA: self.accept_all,
         }
         self._bind(viewer)
@@ -171,8 +172,11 @@ class Corrections:
 
     def accept_frame(self) -> None:
         """Say that the slice and phase on show are right."""
-        frame = (self._stage.phase, self._stage.slice)
-        self._try(lambda: self._session.judge([frame], Verdict.ACCEPTED))
+        self._judge_here(Verdict.ACCEPTED)
+
+    def reject_frame(self) -> None:
+        """Say that the slice and phase on show are wrong."""
+        self._judge_here(Verdict.REJECTED)
 
     def accept_all(self) -> None:
         """Say that every slice in every phase is right."""
@@ -236,6 +240,7 @@ class Corrections:
         panel.undo_wanted.connect(self.undo)
         panel.redo_wanted.connect(self.redo)
         panel.accept_frame_wanted.connect(self.accept_frame)
+        panel.reject_frame_wanted.connect(self.reject_frame)
         panel.accept_all_wanted.connect(self.accept_all)
         panel.flag_wanted.connect(lambda on: self._try(lambda: self._session.flag(on)))
         panel.slices_wanted.connect(lambda: self.propose(in_time=False))
@@ -308,6 +313,11 @@ class Corrections:
     def _decided(self, proposal: Proposal, *, here: bool) -> list[tuple[int, int]]:
         frame = (self._stage.phase, self._stage.slice)
         return [f for f in proposal.frames if not here or f == frame]
+
+    def _judge_here(self, said: Verdict) -> None:
+        frame = (self._stage.phase, self._stage.slice)
+        if self._try(lambda: self._session.judge([frame], said)):
+            self._panels.say(f"Phase {frame[0]}, slice {frame[1]} is {said.value}.")
 
     def _note_position(self) -> None:
         if self._session.reading is not None and self._stage.image is not None:

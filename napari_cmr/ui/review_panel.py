@@ -25,6 +25,7 @@ class ReviewPanel(QWidget):
     undo_wanted = Signal()
     redo_wanted = Signal()
     accept_frame_wanted = Signal()
+    reject_frame_wanted = Signal()
     accept_all_wanted = Signal()
     flag_wanted = Signal(bool)
     slices_wanted = Signal()
@@ -49,6 +50,9 @@ class ReviewPanel(QWidget):
         self.undo = _button("Undo", "Ctrl+Z: take back the last step, a prediction too")
         self.redo = _button("Redo", "Ctrl+Shift+Z")
         self.accept_frame = _button("Accept slice", "A: this slice in this phase is right")
+        self.reject_frame = _button(
+            "Reject slice", "R: this slice in this phase is wrong; nobody trains on the phase"
+        )
         self.accept_all = _button("Accept all", "Shift+A: every slice in every phase is right")
         self.flag = _button("Flag", "Somebody should look at this stack")
         self.flag.setCheckable(True)
@@ -79,7 +83,13 @@ class ReviewPanel(QWidget):
         """What there is to act on."""
         for button in (self.draw, self.flag):
             button.setEnabled(has_stack)
-        for button in (self.accept_frame, self.accept_all, self.slices, self.phases):
+        for button in (
+            self.accept_frame,
+            self.reject_frame,
+            self.accept_all,
+            self.slices,
+            self.phases,
+        ):
             button.setEnabled(has_labels)
         self.undo.setEnabled(undo)
         self.redo.setEnabled(redo)
@@ -108,6 +118,7 @@ class ReviewPanel(QWidget):
             (self.undo, self.undo_wanted),
             (self.redo, self.redo_wanted),
             (self.accept_frame, self.accept_frame_wanted),
+            (self.reject_frame, self.reject_frame_wanted),
             (self.accept_all, self.accept_all_wanted),
             (self.slices, self.slices_wanted),
             (self.phases, self.phases_wanted),
@@ -129,6 +140,7 @@ class ReviewPanel(QWidget):
                 self.undo,
                 self.redo,
                 self.accept_frame,
+                self.reject_frame,
                 self.accept_all,
                 self.flag,
                 self.slices,
@@ -140,7 +152,7 @@ class ReviewPanel(QWidget):
         for place, button in enumerate(
             (self.take_here, self.take_all, self.leave_here, self.leave_all)
         ):
-            grid.addWidget(button, 3 + place // 2, place % 2)
+            grid.addWidget(button, 4 + place // 2, place % 2)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.state)

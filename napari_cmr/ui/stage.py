@@ -91,7 +91,7 @@ class Stage:
         for layer in list(self._viewer.layers):
             source = source_of(layer)
             if source is not None and source.catalogue is not keep:
-                self._viewer.layers.remove(layer)
+                self._remove(layer)
 
     def show_stack(self, source: Source) -> None:
         """Show a stack alone: the middle slice, first phase, the picture filling the canvas.
@@ -102,7 +102,7 @@ class Stage:
         for layer in list(self._viewer.layers):
             other = source_of(layer)
             if other is not None and other.stack is not source.stack:
-                self._viewer.layers.remove(layer)
+                self._remove(layer)
         if self.image is None:
             data, options, _ = image_layer(source)
             self._viewer.add_image(data, **options)
@@ -145,7 +145,7 @@ class Stage:
     def remove_contours(self) -> None:
         """Take contours and previews off the viewer."""
         for layer in self._labels_layers():
-            self._viewer.layers.remove(layer)
+            self._remove(layer)
 
     def start_drawing(self, labels: LabelArray) -> None:
         """Give the reader the brush, on contours that begin with the given labels."""
@@ -165,7 +165,7 @@ class Stage:
         """Show what is proposed for some frames, filled and half clear; no frames end it."""
         layer = self.preview
         if layer is not None:
-            self._viewer.layers.remove(layer)
+            self._remove(layer)
         if self._source is None or not frames:
             return
         labels = np.zeros(self._source.stack.shape, np.uint8)
@@ -185,6 +185,12 @@ class Stage:
         layer = self._viewer.add_labels(data.copy(), colormap=_colours(), **options)
         layer.contour = CONTOUR_PIXELS
         return layer
+
+    def _remove(self, layer: Layer) -> None:
+        """Take a layer off, tool first: napari draws the brush's circle past its layer's end."""
+        if isinstance(layer, Labels):
+            layer.mode = "pan_zoom"
+        self._viewer.layers.remove(layer)
 
     def _labels_layers(self) -> list[Any]:
         if self._source is None:

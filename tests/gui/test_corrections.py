@@ -181,6 +181,10 @@ def test_accepting_by_key_and_by_button(drawing, viewer, qtbot):
     history = drawing.session.reading.history
     press(viewer, Qt.Key.Key_A)
     assert history.frames_with(Verdict.ACCEPTED) == {(0, 3)}
+    viewer.dims.set_current_step(1, 4)
+    press(viewer, Qt.Key.Key_R)
+    assert history.frames_with(Verdict.REJECTED) == {(0, 4)}
+    assert drawing.message.text() == "Phase 0, slice 4 is rejected."
     click(qtbot, drawing.review.accept_all)
     assert drawing.review.state.text().startswith("Accepted")
     drag(viewer, contours(drawing), (40, 40), (42, 40))

@@ -5,7 +5,7 @@ import pytest
 
 from napari_cmr import io, phantom
 from napari_cmr.core import CancelledError, InputError, Segmentation, check_cancel
-from napari_cmr.review import PhasesSet, ReviewSession, Segmented, StackChosen, StudyOpened
+from napari_cmr.review import PhasesSet, Project, ReviewSession, Segmented, StackChosen, StudyOpened
 
 CONFIG = phantom.PhantomConfig(
     n_phases=4, n_slices=6, rows=56, columns=60, pixel_mm=(3.6, 3.6), long_axes=True
@@ -239,6 +239,35 @@ def test_a_spacing_given_by_hand_turns_ef_only_into_volumes(tmp_path):
     assert session.segmentation is None
     session.predict(boxes)
     assert session.measures.edv_ml == pytest.approx(400 * 2.0 * 1.5 * 6 * 10 / 1000)
+
+
+def test_a_project_has_the_spacing_that_was_given_by_hand(tmp_path):
+    study = phantom.make(CONFIG.model_copy(update={"long_axes": False}))
+    file = tmp_path / "lost.nii.gz"
+    io.write_nifti(study.sax, file)
+    strip_spacing(file)
+    project = Project.open(tmp_path / "project")
+    session = ReviewSession(project, "ada")
+    session.open(file)
+    stack = session.choose(session.suggest())
+    given = (10.0, 2.0, 1.5)
+    session.predict(boxes)
+    session.choose(stack.stack_id, spacing=given)
+    assert session.segmentation is None  # it was found at no known scale
+    session.undo()
+    assert session.segmentation.model == "boxes 1"
+    session.redo()
+    session.correct(((0, 1), (0, 1), (5, 7), (5, 7)), np.ones((1, 1, 2, 2), np.uint8))
+    project.close()
+    again = ReviewSession(Project.open(tmp_path / "project"), "ada")
+    (info,) = again.project.stacks()
+    assert info.geometry.spacing == given
+    again.open(file)
+    again.choose(stack.stack_id)  # no spacing given this time: what is known stays known
+    assert again.project.stacks()[0].geometry.spacing == given
+    again.choose(stack.stack_id, spacing=given)
+    assert np.count_nonzero(again.segmentation.labels) == 4  # the reader's own pixels stay
+    again.project.close()
 
 
 def strip_spacing(file):
