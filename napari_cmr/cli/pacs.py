@@ -132,4 +132,6 @@ def _line(study: FoundStudy) -> str:
     images = "" if study.n_images is None else f"{study.n_images} images"
     modalities = "/".join(study.modalities)
     known = [date, modalities, study.description, images, study.patient_id, study.name]
-    return "  ".join([study.uid, *(text for text in known if text)])
+    line = "  ".join([study.uid, *(text for text in known if text)])
+    # What a server sends must not steer the terminal.
+    return "".join(c if c.isprintable() else " " for c in line)

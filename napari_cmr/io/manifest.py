@@ -32,12 +32,14 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 class ManifestRow:
     """One image of a manifest; paths are absolute, everything else is as the CSV says.
 
-    ``spacing_mm`` is (slice step, row, column). ``columns`` carries the other columns along.
+    ``scribble`` is a label image that says something of some pixels only. ``spacing_mm`` is
+    (slice step, row, column). ``columns`` carries the other columns along.
     """
 
     subject: str
     image: Path
     label: Path | None = None
+    scribble: Path | None = None
     split: str = ""
     frame: str = ""
     slice: str = ""
@@ -163,6 +165,37 @@ def load_label(row: ManifestRow, stack: Stack) -> tuple[list[int], Segmentation]
     return phases, Segmentation(labels, stack.geometry, rr_ms=stack.rr_ms, layout=stack.layout)
 
 
+def load_scribble(
+    row: ManifestRow, stack: Stack
+) -> tuple[list[int], Segmentation, npt.NDArray[np.bool_]]:
+    """Load a row's strokes on the grid of its image.
+
+    Returns
+    -------
+    phases, segmentation, said
+        As of :func:`load_label`, and where the strokes say anything ``(phases, z, y, x)``: a
+        value that the row's label map does not name says nothing, 0 is a stroke of background.
+
+    Raises
+    ------
+    InputError
+        If there are no strokes or they do not fit the image.
+    """
+    if row.scribble is None or not _exists(row.scribble):
+        raise InputError(f"{row.subject} has no scribble at {row.scribble}.")
+    strokes = read_nifti(row.scribble).pixels
+    if strokes.shape[1:] != stack.shape[1:]:
+        raise InputError(
+            f"The scribble {row.scribble.name} has the shape {strokes.shape[1:]}, "
+            f"its image {stack.shape[1:]}."
+        )
+    meaning = label_map(row.label_map)
+    said = np.isin(strokes, list(meaning.values))
+    labels = meaning.to_cmr(np.where(said, strokes, 0))
+    phases = _labelled_phases(row, labels.shape[0], stack.shape[0])
+    return phases, Segmentation(labels, stack.geometry, layout=stack.layout), said
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
@@ -198,11 +231,12 @@ def _row(record: dict[str, str], base: Path) -> ManifestRow:
         number = record.get(name, "")
         if number.isdigit() and not (number.isascii() and len(number) <= _MOST_DIGITS):
             raise InputError(f"The manifest's {name} '{number[:20]}' is no phase or slice number.")
-    label = record.get("label", "")
+    label, scribble = record.get("label", ""), record.get("scribble", "")
     return ManifestRow(
         subject=record["subject"],
         image=base / record["image"],
         label=base / label if label else None,
+        scribble=base / scribble if scribble else None,
         label_map=record.get("label_map") or "cmr",
         spacing_mm=parse_spacing(record.get("spacing_mm", "")),
         columns=record,

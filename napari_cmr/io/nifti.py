@@ -41,6 +41,13 @@ SPACING_UNKNOWN = Finding(
 )
 
 
+_CREDIBLE_MM = (0.05, 100.0)  # of pixels and of slice steps of a person
+
+
+class OtherImageError(InputError):
+    """A whole file that holds no grey image of two to four axes."""
+
+
 def read_nifti(
     path: Path, *, spacing: tuple[float, float, float] | None = None, subject: str = ""
 ) -> Stack:
@@ -273,7 +280,7 @@ def _open(path: Path) -> Any:
         ) from error
     grey = kind in "iuf" and len(shape) >= 2 and min(shape) > 0
     if not grey or any(n != 1 for n in shape[4:]):
-        raise InputError(f"{path.name} is not a grey image of two to four axes.")
+        raise OtherImageError(f"{path.name} is not a grey image of two to four axes.")
     declared = math.prod(int(n) for n in shape) * int(image.get_data_dtype().itemsize)
     stored = path.stat().st_size
     packed = path.name.lower().endswith(".gz")
@@ -313,11 +320,23 @@ def _affine(image: Any, name: str) -> tuple[FloatArray, bool, bool]:
         codes = 0
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
         raise GeometryError(f"{name} has an affine that is not a geometry.")
-    known = not np.allclose(np.linalg.norm(affine[:3, :3], axis=0), 1.0)
+    affine[:3] *= _millimetres(image.header)
+    steps = np.linalg.norm(affine[:3, :3], axis=0)
+    low, high = _CREDIBLE_MM
+    known = not np.allclose(steps, 1.0) and bool(np.all((low <= steps) & (steps <= high)))
     known = known and all(z > 0 for z in zooms)
     # A file that was written with spacing alone has a diagonal affine from the origin.
     made_up = np.allclose(affine, np.diag(np.diag(affine))) or codes == 0
     return affine, known, not made_up
+
+
+def _millimetres(header: Any) -> float:
+    """How many millimetres the header's unit of length is; those it does not name are taken so."""
+    try:
+        unit = header.get_xyzt_units()[0]
+    except (AttributeError, KeyError):  # other formats, and codes that mean nothing
+        return 1.0
+    return {"meter": 1e3, "micron": 1e-3}.get(unit, 1.0)
 
 
 def respaced(geometry: Geometry, spacing: tuple[float, float, float]) -> Geometry:

@@ -25,8 +25,15 @@ from napari_cmr.io.anatomy import TOWARDS_APEX
 from napari_cmr.io.catalogue import Entry, left_alone_finding, ranked
 from napari_cmr.io.header import KIND_SEQUENCES, Kind
 from napari_cmr.io.label_files import is_label_file
+from napari_cmr.io.lost_slices import consequence, whereabouts
 from napari_cmr.io.naming import kind_of, view_hint
-from napari_cmr.io.nifti import SPACING_UNKNOWN, NiftiHead, nifti_stem, read_nifti_head
+from napari_cmr.io.nifti import (
+    SPACING_UNKNOWN,
+    NiftiHead,
+    OtherImageError,
+    nifti_stem,
+    read_nifti_head,
+)
 from napari_cmr.io.nifti_pixels import NiftiFiles
 from napari_cmr.io.views import Plane, guess_views
 
@@ -86,6 +93,8 @@ def _folder_entries(folder: Path, files: list[Path]) -> tuple[list[Entry], Count
     for path in images:
         try:
             heads.append(read_nifti_head(path))
+        except OtherImageError:
+            skipped["no grey image of two to four axes"] += 1
         except InputError:
             skipped["damaged" if path.stat().st_size else "empty file"] += 1
     entries += _entries(folder, heads)
@@ -98,9 +107,41 @@ def _entries(folder: Path, heads: list[NiftiHead]) -> list[Entry]:
     worked = [i for i, j in enumerate(joins) if not _left_alone(j)]
     views = dict(zip(worked, guess_views([planes[i] for i in worked]), strict=True))
     return ranked(
-        _entry(folder, join, planes[i].sequence, *views.get(i, (View.UNKNOWN, "left alone")))
+        _entry(
+            folder,
+            join,
+            planes[i].sequence,
+            *views.get(i, (View.UNKNOWN, "left alone")),
+            _apart(join, heads),
+        )
         for i, join in enumerate(joins)
     )
+
+
+def _apart(join: _Join, heads: list[NiftiHead]) -> list[Finding]:
+    """That one-slice files would belong to a stack of slices but for their number of phases."""
+    first, n_phases = join.heads[0], join.heads[0].shape[3]
+    if len(join.heads) < 2:
+        return []
+    others = [
+        h
+        for h in heads
+        if h.shape[3] not in (1, n_phases) and _same_plane(first, h, any_phases=True)
+    ]
+    if not others:
+        return []
+    normal = _from_base_to_apex(first)
+    kept = [float(o @ normal) for o in join.geometry.origins]
+    gone = [float(h.geometry.origins[0] @ normal) for h in others]
+    counts = ", ".join(map(str, sorted({h.shape[3] for h in others})))
+    where = whereabouts(gone, kept) or "beside others"
+    return [
+        Finding(
+            "unequal-phases",
+            f"{len(others)} slice file(s) {where} have {counts} phases, the others {n_phases}.",
+            f"They are stacks of their own, and {consequence(gone, kept)}.",
+        )
+    ]
 
 
 def _join(heads: list[NiftiHead]) -> list[_Join]:
@@ -116,8 +157,9 @@ def _join(heads: list[NiftiHead]) -> list[_Join]:
     return sorted(joins, key=lambda j: (-len(j.heads), -j.geometry.n_slices, str(j.heads[0].path)))
 
 
-def _same_plane(a: NiftiHead, b: NiftiHead) -> bool:
-    if a.shape != b.shape or a.shape[2] != 1:
+def _same_plane(a: NiftiHead, b: NiftiHead, *, any_phases: bool = False) -> bool:
+    n_axes = 3 if any_phases else 4
+    if a.shape[:n_axes] != b.shape[:n_axes] or a.shape[2] != 1:
         return False
     if not (a.geometry.oriented and b.geometry.oriented):
         return False
@@ -132,8 +174,7 @@ def _ordered(group: list[NiftiHead]) -> list[_Join]:
     first = group[0]
     if len(group) == 1:
         return [_Join((first,), first.geometry, first.layout, *_words(first.path))]
-    normal = first.geometry.normal
-    normal = normal if normal @ TOWARDS_APEX >= 0 else -normal
+    normal = _from_base_to_apex(first)
     group = sorted(group, key=lambda h: (float(h.geometry.origins[0] @ normal), str(h.path)))
     places = np.array([float(h.geometry.origins[0] @ normal) for h in group])
     if np.min(np.diff(places)) < 0.1 * float(np.median(np.diff(places))):
@@ -148,6 +189,11 @@ def _ordered(group: list[NiftiHead]) -> list[_Join]:
     hints = {hint for _, hint in words}
     hint = hints.pop() if len(hints) == 1 else None
     return [_Join(tuple(group), geometry, layout, words[0][0], hint)]
+
+
+def _from_base_to_apex(head: NiftiHead) -> FloatArray:
+    normal = head.geometry.normal
+    return normal if normal @ TOWARDS_APEX >= 0 else -normal
 
 
 def _joined_affine(group: list[NiftiHead]) -> FloatArray:
@@ -185,10 +231,16 @@ def _sequence(join: _Join) -> Sequence:
     return Sequence.CINE if n_phases > 1 and join.kind is Kind.PLAIN else Sequence.OTHER
 
 
-def _entry(folder: Path, join: _Join, sequence: Sequence, view: View, basis: str) -> Entry:
+def _entry(
+    folder: Path,
+    join: _Join,
+    sequence: Sequence,
+    view: View,
+    basis: str,
+    findings: list[Finding],
+) -> Entry:
     t, _, y, x = join.heads[0].picture_shape
     shape = (t, join.geometry.n_slices, y, x)
-    findings = []
     if t > 1:
         findings.append(_TIMES_UNKNOWN)
     if not join.geometry.spacing_known:

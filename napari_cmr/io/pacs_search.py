@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -191,10 +192,15 @@ def _day(text: str) -> str:
         return ""
     match = _DAY.fullmatch(text.strip())
     if match is None:
-        raise PacsError(
-            "The date cannot be read", "write it as 2024-05-01, or 2024-05-01..2024-05-31"
-        )
-    return "".join(match.groups())
+        raise _unreadable_date()
+    try:
+        return dt.date(*map(int, match.groups())).strftime("%Y%m%d")
+    except ValueError:
+        raise _unreadable_date() from None
+
+
+def _unreadable_date() -> PacsError:
+    return PacsError("The date cannot be read", "write it as 2024-05-01, or 2024-05-01..2024-05-31")
 
 
 def _text(item: Mapping[str, Any], tag: str) -> str:

@@ -16,6 +16,7 @@ from keyring.backends import null
 from keyring.credentials import SimpleCredential
 
 from napari_cmr import io
+from napari_cmr.cli.pacs import _line
 from napari_cmr.core import CancelledError, InputError, NothingToReadError
 from napari_cmr.io.dicomweb import Pacs, results_in
 from napari_cmr.io.pacs_errors import (
@@ -28,7 +29,7 @@ from napari_cmr.io.pacs_errors import (
     UnsupportedFilterError,
 )
 from napari_cmr.io.pacs_login import Login, find_login, service
-from napari_cmr.io.pacs_search import Query
+from napari_cmr.io.pacs_search import FoundStudy, Query
 from napari_cmr.io.pacs_server import Server
 from tests.io.dicomweb_server import PASSWORD, TOKEN, USER, DicomWeb, serving
 from tests.io.stacks import cine
@@ -157,7 +158,9 @@ def test_a_loosely_matched_name_is_not_taken_for_an_ignored_filter(web, pacs):
         assert len(pacs.search(Query(name=name)).studies) == 1
 
 
-@pytest.mark.parametrize("date", ["1 May", "2024-05", "2024-05-02..2024-05-01"])
+@pytest.mark.parametrize(
+    "date", ["1 May", "2024-05", "2024-13-01", "20230229", "2024-05-02..2024-05-01"]
+)
 def test_a_date_that_cannot_be_meant_is_refused(date):
     with pytest.raises(PacsError, match="date"):
         Query(date=date)
@@ -542,3 +545,10 @@ def test_two_threads_keep_quiet_apart(url, caplog):
         other.join()
     assert "theirs" in caplog.text
     assert "ours" not in caplog.text
+
+
+def test_what_a_server_sends_does_not_steer_the_terminal():
+    study = FoundStudy("1.2", "\x1b[2J7", "Doe\r^Jane", "20240501", "MR\x07 heart\x9b1m", ("MR",))
+    line = _line(study)
+    assert line.isprintable()
+    assert line.startswith("1.2  2024-05-01  MR  MR  heart")

@@ -14,6 +14,8 @@ from napari_cmr import io
 from napari_cmr.core import InputError, Segmentation, Sequence, SpacingUnknownError, View
 from tests.io.stacks import cine, geometry
 
+ROTATED = np.array([[0.8, 0.6, 0], [-0.6, 0.8, 0], [0, 0, 1]])
+
 
 def textured(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 900, shape).astype(np.int16)
@@ -221,3 +223,51 @@ def test_another_info_file_is_no_acdc(tmp_path) -> None:
     save(tmp_path / "p1_frame01.nii.gz", textured((20, 24, 5)), np.diag([1.2, 1.2, 8, 1]))
     (entry,) = io.scan(tmp_path).entries
     assert entry.view_basis != "ACDC's layout"
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [((8, 8, 3, 1, 4), np.int16), ((8, 8, 3, 2, 3), np.int16), ((8, 8, 3), np.complex64)],
+)
+def test_whole_files_of_another_kind_are_not_called_damaged(tmp_path, shape, dtype) -> None:
+    nib.save(nib.Nifti1Image(np.zeros(shape, dtype), np.diag([1.5, 1.5, 8, 1])), tmp_path / "a.nii")
+    with pytest.raises(InputError, match="1 no grey image of two to four axes"):
+        io.scan(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("unit", "step", "known"),
+    [
+        ("mm", 1.5, True),
+        ("meter", 0.0015, True),
+        ("micron", 1500, True),
+        ("meter", 1.5, False),
+        ("mm", 0.0015, False),
+        ("mm", 1500, False),
+    ],
+)
+def test_a_spacing_counts_in_its_own_unit_and_only_where_a_person_fits(
+    tmp_path, unit, step, known
+) -> None:
+    affine = np.diag([step, step, 5 * step, 1.0])
+    affine[:3, :3] = ROTATED @ affine[:3, :3]
+    image = nib.Nifti1Image(textured((8, 8, 4, 3)), affine)
+    image.header.set_xyzt_units(unit)
+    nib.save(image, tmp_path / "a.nii.gz")
+    (entry,) = io.scan(tmp_path).entries
+    expected = pytest.approx((7.5, 1.5, 1.5), rel=1e-4) if known else None
+    assert entry.spacing_mm == expected
+    assert any(f.code == "spacing-unknown" for f in entry.findings) is not known
+
+
+def test_a_slice_file_that_lacks_a_phase_is_said_to_be_missing_from_the_stack(tmp_path) -> None:
+    slices_of_a_cine(tmp_path)
+    last = tmp_path / "cine_2.nii.gz"  # the fifth, by its position
+    image = nib.load(last)
+    array = np.asarray(image.dataobj)[..., :5]
+    nib.save(nib.Nifti1Image(array, image.affine), last)
+    whole, apart = io.scan(tmp_path).entries
+    assert (whole.shape[:2], apart.shape[:2]) == ((6, 4), (5, 1))
+    (said,) = [str(f) for f in whole.findings if f.code == "unequal-phases"]
+    assert "1 slice file(s) after the last slice have 5 phases, the others 6." in said
+    assert "lack what they show" in said
