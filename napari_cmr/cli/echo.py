@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import typer
 
-from napari_cmr.cli.progress import progress
 from napari_cmr.core import InputError
 
 TASK = "echo_lv_seg"
@@ -45,11 +43,3 @@ def finetune(
         say=typer.echo,
     )
     typer.echo(f"wrote {out}: {card.name} {card.version}, {card.hours:.2f} hours")
-
-
-def evaluate(manifest: Path, *, model: str | None, split: str) -> dict[str, Any]:
-    """Measure a model with both kinds of Dice."""
-    from napari_cmr.learn.echo import evaluate_echo_manifest
-
-    with progress("Evaluating") as advance:
-        return evaluate_echo_manifest(manifest, model=model, split=split, progress=advance)

@@ -158,8 +158,6 @@ def evaluate(
     _check_manifest(manifest, need_labels=task not in HEADS)
     if task in HEADS:
         result = heads.evaluate(task, manifest, model=model, split=split)
-    elif task == echo.TASK:
-        result = echo.evaluate(manifest, model=model, split=split)
     else:
         from napari_cmr.learn import evaluate_manifest
 

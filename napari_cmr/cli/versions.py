@@ -27,9 +27,7 @@ def retrain(
         list[Path], typer.Option("--manifest", help="CSV of corrected cases; may be given again.")
     ],
     task: TaskName = "cine_sax_seg",
-    tier: Annotated[
-        str, typer.Option(help="head: seconds. full: all of the segmenter, minutes to hours.")
-    ] = "head",
+    tier: Annotated[str, typer.Option(help="head: seconds; lora: minutes; full: longer.")] = "head",
     start: Annotated[
         str | None,
         typer.Option(help="Model that a new project begins with: shelf name or folder."),
@@ -203,7 +201,7 @@ def _check_task(task: str) -> None:
 def _verdict(record: VersionRecord) -> str:
     if record.judgement is None:
         return {"start": "the start", "imported": "taken in"}.get(record.origin, "")
-    told = {True: "not worse", False: "worse", None: "not judged"}[record.judgement.not_worse]
+    told = {True: "not worse", False: "did not pass", None: "not judged"}[record.judgement.not_worse]
     if record.judgement.before is not None:
         told += f" ({record.judgement.before:.3f} to {record.judgement.after:.3f})"
     return told + (", kept anyway" if record.kept_anyway else "")

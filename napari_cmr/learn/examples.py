@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from napari_cmr.core import InputError, LabelArray, Stack, Structure
-from napari_cmr.io.manifest import ManifestRow, load_image, load_label
+from napari_cmr.io.manifest import ManifestRow, load_image, load_label, load_scribble
+from napari_cmr.io.video import VIDEOS
 from napari_cmr.nets.locate import GUESSED_FIELD_MM, Heart
 from napari_cmr.nets.neighbours import slice_distance
 
@@ -78,12 +79,17 @@ class LabelledRow:
         return self.row.subject
 
 
-def load_labelled(rows: Sequence[ManifestRow]) -> list[LabelledRow]:
+def load_labelled(rows: Sequence[ManifestRow], *, scribbles: bool = False) -> list[LabelledRow]:
     """Load manifest rows that have a label.
 
     A structure counts as labelled in all rows if it occurs in any of them, since a set is drawn
     by one protocol; the column ``structures`` (names, with blanks between them) says otherwise
     of its row.
+
+    Parameters
+    ----------
+    scribbles
+        Whether a row without a label but with strokes is loaded too.
 
     Raises
     ------
@@ -91,23 +97,32 @@ def load_labelled(rows: Sequence[ManifestRow]) -> list[LabelledRow]:
         If no row has a label, or a row's files do not fit each other.
     """
     loaded = []
+    stacks: dict[tuple[object, ...], Stack] = {}
     for row in rows:
-        if row.label is not None:
-            stack = load_image(row)
-            loaded.append((row, stack, *load_label(row, stack)))
+        if row.label is None and (row.scribble is None or not scribbles):
+            continue
+        same = (row.image, row.subject, row.view, row.sequence, row.spacing_mm)
+        if row.image.suffix.lower() in VIDEOS or same not in stacks:  # a video's frame differs
+            stacks[same] = load_image(row)
+        stack = stacks[same]
+        if row.label is None:
+            loaded.append((row, stack, *load_scribble(row, stack)))
+        else:
+            phases, truth = load_label(row, stack)
+            loaded.append((row, stack, phases, truth, np.ones(truth.labels.shape, bool)))
     if not loaded:
         raise InputError("The manifest has no labelled row to train on.")
-    found = {int(v) for *_, truth in loaded for v in np.unique(truth.labels)}
+    found = {int(v) for _, _, _, truth, _ in loaded for v in np.unique(truth.labels)}
     return [
         LabelledRow(
             row,
             stack,
             tuple(phases),
             truth.labels,
-            np.ones(truth.labels.shape, bool),
+            said,
             _named(row) or tuple(sorted(found - {0})),
         )
-        for row, stack, phases, truth in loaded
+        for row, stack, phases, truth, said in loaded
     ]
 
 

@@ -22,9 +22,11 @@ from napari_cmr.core import (
 )
 from napari_cmr.io.manifest import PICTURES, ManifestRow, load_image, read_manifest
 from napari_cmr.io.nifti import write_labels
+from napari_cmr.learn.echo.evaluate import evaluate_echo
 from napari_cmr.learn.evaluate import as_json, evaluate_segmenter, summarise
 from napari_cmr.nets import load_model
 from napari_cmr.nets import predict as predict_stack
+from napari_cmr.nets.echo import ECHO_TASK
 
 COLUMNS = ("subject", "image", "frame", "slice", "output")
 
@@ -80,7 +82,9 @@ def evaluate_manifest(
     split: str = "",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Measure a model on a manifest's labelled rows; see :func:`evaluate_segmenter`.
+    """Measure a model on a manifest's labelled rows by the metrics of its task.
+
+    See :func:`evaluate_segmenter`, and :func:`evaluate_echo` for ultrasound.
 
     Raises
     ------
@@ -101,6 +105,9 @@ def evaluate_manifest(
             progress(done, len(rows))
         return found
 
+    if task == ECHO_TASK:
+        scores = evaluate_echo(rows, segment, loaded.card.networks["segmenter"].structures[1:])
+        return as_json(task, loaded.title, scores.subjects, scores.mean)
     subjects = evaluate_segmenter(rows, segment)
     return as_json(task, loaded.title, subjects, summarise(subjects))
 

@@ -33,7 +33,7 @@ def parameter_groups(
     list of dict
         One group with all parameters in their order where nothing is to be slower.
     """
-    depths = {name: _depth(name) for name in started}
+    depths = {name: depth_of(name) for name in started}
     deepest = max(depths.values(), default=0)
     groups: dict[float, list[nn.Parameter]] = defaultdict(list)
     for name, parameter in network.named_parameters():
@@ -45,7 +45,7 @@ def parameter_groups(
     return [{"params": groups[scale], "scale": scale} for scale in sorted(groups)]
 
 
-def _depth(name: str) -> int:
-    """0 before the first stage or block, then one more each."""
+def depth_of(name: str) -> int:
+    """How deep a parameter of that name lies: 0 before the first stage or block, then 1, 2, ..."""
     found = _DEPTH.search(name)
     return int(found[1]) + 1 if found else 0

@@ -20,6 +20,7 @@ from napari_cmr.core import InputError, Structure
 from napari_cmr.learn.augment import AugmentConfig, make_view
 from napari_cmr.learn.checkpoint import load_checkpoint, save_checkpoint
 from napari_cmr.learn.examples import EvenSampler, LabelledFrame
+from napari_cmr.learn.lora import adapt, melt
 from napari_cmr.learn.losses import partial_segmentation_loss
 from napari_cmr.learn.rates import parameter_groups
 from napari_cmr.learn.start import Start
@@ -60,6 +61,10 @@ class StageConfig(BaseModel):
     layer_decay: float = Field(
         default=1.0, gt=0, le=1, description="what its earlier stages are slower, each"
     )
+    adapter_rank: int = Field(
+        default=0, ge=0, description="of the adapters that move a started encoder; 0: all of it"
+    )
+    adapted: int = Field(default=2, ge=1, description="last stages that have adapters")
 
 
 class SegmenterConfig(BaseModel):
@@ -213,6 +218,7 @@ def train_stage(
             run.save(checkpoint)
             saved = time.monotonic()
     kept = run.best if validate is not None else run.average
+    melt(kept)
     return Trained(run.spec, kept.cpu().eval(), run.seconds, run.step)
 
 
@@ -233,6 +239,8 @@ class _Run:
         network = build(self.spec)
         given = start.give(network, self.spec) if start else set()
         self.start = start.card.sha256 if start else ""
+        if config.adapter_rank:
+            adapt(network, rank=config.adapter_rank, blocks=config.adapted)
         self.network = network.to(self.device)
         self.average, self.best = copy.deepcopy(self.network), copy.deepcopy(self.network)
         prefix = start.encoder if start else ""
@@ -254,7 +262,7 @@ class _Run:
             rate = self.config.learning_rate * group["scale"]
             group["lr"] = rate * _schedule(self.step, self.config)
         for name, parameter in self.network.named_parameters():
-            if name in self.pretrained:
+            if name in self.pretrained and not self.config.adapter_rank:
                 parameter.requires_grad_(self.step >= self.config.frozen)
         images, targets, labelled = (t.to(self.device) for t in (images, targets, labelled))
         loss = partial_segmentation_loss(self.network.train()(images), targets, labelled)

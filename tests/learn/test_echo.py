@@ -8,8 +8,9 @@ from PIL import Image
 from napari_cmr.core import InputError, ModelError, Segmentation
 from napari_cmr.io.layouts import make_manifest
 from napari_cmr.io.manifest import read_manifest
+from napari_cmr.learn import evaluate_manifest
 from napari_cmr.learn.augment import AugmentConfig
-from napari_cmr.learn.echo import EchoConfig, evaluate_echo, evaluate_echo_manifest, finetune_echo
+from napari_cmr.learn.echo import EchoConfig, evaluate_echo, finetune_echo
 from napari_cmr.learn.echo.finetune import load_echo_frames, read_echo_start
 from napari_cmr.learn.segmenter import StageConfig
 from napari_cmr.nets import Card, InputGrid, Network, TrainingData, load_model, save_model
@@ -121,7 +122,7 @@ def test_a_short_training_finds_the_cavity_of_hearts_it_never_saw(manifest, tmp_
     assert metrics["dice_LV"].n == 2
     assert metrics["dice_LV"].value > 0.7
     assert (card.task, card.training_data.sets) == ("echo_lv_seg", {manifest.parent.name: 6})
-    told = evaluate_echo_manifest(manifest, model=tmp_path, split="validation")
+    told = evaluate_manifest(manifest, task="echo_lv_seg", model=tmp_path, split="validation")
     assert len(told["subjects"]) == 2
     # weights are kept in half precision
     assert told["mean"]["dice_LV_pooled"]["value"] == pytest.approx(

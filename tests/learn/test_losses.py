@@ -1,9 +1,10 @@
 import itertools
+import math
 
 import pytest
 import torch
 
-from napari_cmr.learn.losses import SMALL, partial_segmentation_loss
+from napari_cmr.learn.losses import SMALL, partial_segmentation_loss, staying_loss
 
 
 def slow_reference(logits, target, labelled):
@@ -67,3 +68,27 @@ def test_a_right_answer_costs_nothing_and_a_wrong_one_does():
     right = torch.nn.functional.one_hot(target, 4).permute(0, 3, 1, 2) * 50.0
     assert float(partial_segmentation_loss(right, target, labelled)) < 1e-3
     assert float(partial_segmentation_loss(-right, target, labelled)) > 1
+
+
+def test_pixels_of_which_nothing_was_said_count_nowhere():
+    torch.manual_seed(0)
+    logits = torch.randn(2, 4, 8, 8, requires_grad=True)
+    target = torch.randint(0, 4, (2, 8, 8))
+    labelled = torch.tensor([[0, 1, 1, 1], [0, 1, 0, 1]], dtype=torch.bool)
+    target[1][target[1] == 2] = 0
+    said = torch.zeros(2, 8, 8, dtype=torch.bool)
+    said[:, 2:5, 1:7] = True
+    loss = partial_segmentation_loss(logits, target, labelled, said)
+    window = (slice(None), slice(2, 5), slice(1, 7))
+    alone = partial_segmentation_loss(logits[:, :, 2:5, 1:7], target[window], labelled)
+    assert loss.item() == pytest.approx(alone.item(), rel=1e-5)
+    loss.backward()
+    assert not logits.grad[:, :, ~said[0]].any()
+
+
+def test_staying_costs_the_surprise_at_another_answer_only_where_it_matters():
+    logits = torch.tensor([[[[2.0, 0.0]], [[0.0, 0.0]]]])  # one picture, two classes, two pixels
+    before = torch.tensor([[[0, -1]]])
+    expected = math.log(1 + math.exp(-2)) / 2  # over both pixels
+    assert float(staying_loss(logits, before)) == pytest.approx(expected)
+    assert float(staying_loss(logits, torch.full_like(before, -1))) == 0

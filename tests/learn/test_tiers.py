@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 import torch
 
+from napari_cmr.core import InputError
 from napari_cmr.io.manifest import read_manifest
 from napari_cmr.learn.examples import load_labelled
 from napari_cmr.learn.memory import within_memory
 from napari_cmr.learn.tiers.cache import FeatureCache
+from napari_cmr.learn.tiers.draft import draft
 from napari_cmr.learn.tiers.head import HeadConfig, head_examples, train_head
 from napari_cmr.learn.tiers.remembering import remembering, whole_model, with_head
 from napari_cmr.learn.versions.gate import compare, segmenting
+from napari_cmr.measure import dice
 from napari_cmr.nets import load_model, predict
-from tests.learn.corrected import write_cases, write_start
+from tests.learn.corrected import ACDC, with_strokes_only, write_cases, write_start
 
 FLIPS = {"flips": [["columns"], ["rows"]], "one_heart": True}
 QUICK = HeadConfig(steps=60, batch=6, learning_rate=0.05)
@@ -160,6 +163,54 @@ def test_what_labels_do_not_name_is_kept_as_it_was(start, rows, tmp_path):
     compared = compare(rows[3:], segmenting(knows), segmenting(with_head(knows, head)), STRUCTURES)
     for name in STRUCTURES:
         assert compared.after["d"][name] > compared.before["d"][name] - 0.1
+
+
+def test_a_draft_learns_from_corrected_slices_and_leaves_them_as_the_expert_did(
+    start, rows, tmp_path
+):
+    stack, truth = rows[0].stack, rows[0].labels[0]
+    model = remembering(load_model(start), FeatureCache(tmp_path))
+    before = predict(stack, model).labels
+    cache = model.networks["segmenter"].trunk.cache
+    cache.hits = cache.misses = 0
+    drawn = truth[0].copy()
+    drawn[:3, :3] = 2  # what no network would draw
+    found = draft(stack, model, {(0, 0): drawn}, config=QUICK)
+    assert cache.misses == 0
+    assert np.array_equal(found.labels[0, 0], drawn)
+    other = [dice(labels[0, 1] == 1, truth[1] == 1) for labels in (before, found.labels)]
+    assert other[1] > other[0] + 0.3
+    assert np.array_equal(predict(stack, model).labels, before)
+    with pytest.raises(InputError, match="no labelled case"):
+        draft(stack, model, {})
+
+
+def test_slices_of_which_nothing_is_said_teach_nothing(start, rows, tmp_path):
+    said = rows[0].said.copy()
+    said[:, 1] = False
+    model = remembering(load_model(start), FeatureCache(tmp_path))
+    some = head_examples(model, [replace(rows[0], said=said)], QUICK, seed=0)
+    assert len(some.targets) == 3  # one slice: plain and two flips
+    spoilt = rows[0].labels.copy()
+    spoilt[:, 1] = 3
+    same = head_examples(model, [replace(rows[0], said=said, labels=spoilt)], QUICK, seed=0)
+    assert torch.equal(some.targets, same.targets)
+
+
+def test_strokes_teach_what_they_say_and_nothing_where_they_are_not(start, rows, tmp_path):
+    cases = write_cases(tmp_path / "cases", "abc", values=ACDC, label_map="acdc")
+    manifest = read_manifest(with_strokes_only(cases), need_labels=True)
+    strokes = load_labelled(manifest, scribbles=True)
+    whole = load_labelled(read_manifest(cases, need_labels=True))
+    for some, every in zip(strokes, whole, strict=True):
+        assert 0.05 < some.said.mean() < 0.15
+        assert np.array_equal(some.labels[some.said], every.labels[some.said])
+    before = remembering(load_model(start), FeatureCache(tmp_path))
+    after = tuned(start, strokes, tmp_path)
+    compared = compare(rows[3:], segmenting(before), segmenting(after), STRUCTURES)
+    assert compared.after["d"]["LV"] > compared.before["d"]["LV"] + 0.3
+    with pytest.raises(InputError, match="no labelled row"):
+        load_labelled(manifest)
 
 
 def test_an_empty_mask_teaches_that_there_is_nothing(start, rows, tmp_path):

@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_cmr.core import FloatArray, InputError, Segmentation, Stack, Structure
-from napari_cmr.io.manifest import ManifestRow, read_manifest
+from napari_cmr.io.manifest import ManifestRow
 from napari_cmr.learn.evaluate import (
     BOOTSTRAPS,
     LabelledPrediction,
     SubjectMetrics,
-    as_json,
     predict_labelled,
     summarise,
 )
 from napari_cmr.measure import dice, hausdorff95_mm
 from napari_cmr.measure.discs import disc_volume_of_mask
-from napari_cmr.nets import Metric, load_model
-from napari_cmr.nets.echo import ECHO_TASK, segment_echo
+from napari_cmr.nets import Metric
 
 Segmenter = Callable[[Stack], Segmentation]
 PHASES = ("ED", "ES")
@@ -99,39 +96,6 @@ def evaluate_echo(
     for structure in named:
         mean |= _pooled(list(frames.values()), structure, seed)
     return EchoScores(subjects, mean)
-
-
-def evaluate_echo_manifest(
-    manifest: Path,
-    *,
-    model: str | Path | None = None,
-    split: str = "",
-    progress: Callable[[int, int], None] | None = None,
-) -> dict[str, Any]:
-    """Measure a model on a manifest's labelled rows; see :func:`evaluate_echo`.
-
-    Raises
-    ------
-    InputError
-        If the manifest, an image it names, or the model is at fault, or the split is empty.
-    """
-    rows = [r for r in read_manifest(manifest, need_labels=True) if split in ("", r.split)]
-    if not rows:
-        raise InputError(f"The manifest {manifest.name} has no row of the split '{split}'.")
-    loaded = load_model(model, task=ECHO_TASK)
-    done = 0
-
-    def segment(stack: Stack) -> Segmentation:
-        nonlocal done
-        found = segment_echo(stack, loaded)
-        done += 1
-        if progress is not None:
-            progress(done, len(rows))
-        return found
-
-    structures = loaded.card.networks["segmenter"].structures[1:]
-    scores = evaluate_echo(rows, segment, structures)
-    return as_json(ECHO_TASK, loaded.title, scores.subjects, scores.mean)
 
 
 def _frames(pair: LabelledPrediction) -> list[_Frame]:

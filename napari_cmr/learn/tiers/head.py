@@ -137,9 +137,9 @@ def head_examples(
     for row in rows:
         check_cancel(cancel)
         parts[row.subject].extend(_parts(model, row, config.coarse, rng))
+    whole = [part for group in parts.values() for part in group]
     sizes = [sum(len(p.targets) for p in group) for group in parts.values()]
     ends = np.cumsum(sizes)
-    whole = [part for group in parts.values() for part in group]
     if not any(part.labelled.any() for part in whole):
         raise InputError(
             "The labels name no structure that the model knows; nothing can be learnt from them."
@@ -150,7 +150,7 @@ def head_examples(
         torch.cat([p.before for p in whole]),
         torch.cat([p.said for p in whole]),
         torch.cat([p.labelled for p in whole]),
-        tuple(torch.arange(end - n, end) for n, end in zip(sizes, ends.tolist(), strict=True)),
+        tuple(torch.arange(end - n, end) for n, end in zip(sizes, ends.tolist(), strict=True) if n),
     )
 
 
@@ -190,13 +190,14 @@ def _parts(
                 target, seen = targets[part].flip(turned), told[part].flip(turned)
                 unnamed = ~named[answer] & (answer > 0) & (target == 0)
                 before = torch.where(unnamed, answer, torch.full_like(answer, -1))
+                told_of = seen.flatten(1).any(1)  # a slice of which nothing is said teaches nothing
                 y, x = (slice(int(rng.integers(coarse)), None, coarse) for _ in range(2))
                 yield _Part(
-                    features[:, :, y, x].half(),
-                    target[:, y, x].clone(),
-                    before[:, y, x].clone(),
-                    seen[:, y, x].clone(),
-                    named.expand(len(target), -1),
+                    features[told_of][:, :, y, x].half(),
+                    target[told_of][:, y, x].clone(),
+                    before[told_of][:, y, x].clone(),
+                    seen[told_of][:, y, x].clone(),
+                    named.expand(int(told_of.sum()), -1),
                 )
 
 

@@ -42,7 +42,20 @@ class FullConfig(BaseModel):
     warm_up: int = Field(default=40, ge=0)
 
 
-TierConfig = HeadConfig | FullConfig
+class LoraConfig(BaseModel):
+    """How a segmenter's decoder is trained on with adapters on its encoder's last stages."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    steps: int = Field(default=200, ge=1)
+    batch: int = Field(default=16, ge=1)
+    learning_rate: float = Field(default=5e-4, gt=0)
+    warm_up: int = Field(default=20, ge=0)
+    adapter_rank: int = Field(default=8, ge=1)
+    adapted: int = Field(default=2, ge=1, description="last stages that have adapters")
+
+
+TierConfig = HeadConfig | LoraConfig | FullConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +94,7 @@ class Tier:
     """One tier."""
 
     name: str
-    config: type[HeadConfig] | type[FullConfig]
+    config: type[HeadConfig] | type[LoraConfig] | type[FullConfig]
     train: Train
 
 
@@ -97,7 +110,6 @@ def _train_head(
     cancel: Cancel | None,
 ) -> NewModel:
     examples = head_examples(model, rows, config, seed=seed, cancel=cancel)
-    head = train_head(model, examples, config, seed=seed, cancel=cancel)
     segmenter = model.networks["segmenter"]
     assert isinstance(segmenter, HeadOnFeatures)
     assert isinstance(segmenter.trunk, Remembering)
@@ -106,14 +118,15 @@ def _train_head(
         f"head: {len(examples.targets)} views of slices; of the networks' answers "
         f"{cache.hits} were remembered and {cache.misses} asked for"
     )
+    head = train_head(model, examples, config, seed=seed, cancel=cancel)
     made = whole_model(with_head(model, head))
     return NewModel(made, "head", config.model_dump(mode="json"))
 
 
-def _train_full(
+def _train_on(
     model: Model,
     rows: Sequence[LabelledRow],
-    config: FullConfig,
+    config: LoraConfig | FullConfig,
     *,
     start: Path,
     scratch: Path,
@@ -121,6 +134,8 @@ def _train_full(
     say: Say,
     cancel: Cancel | None,  # noqa: ARG001  Ctrl-C stops it, and a later call goes on
 ) -> NewModel:
+    if any(row.row.label is None for row in rows):
+        raise InputError("Strokes train the tier 'head' only; choose it, or give whole labels.")
     settings = _settings(model, config, seed)
     about = [model.card.sha256, settings.model_dump_json(), *(_about(row) for row in rows)]
     out = scratch / hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
@@ -139,10 +154,11 @@ def _train_full(
     )
     made = load_model(out, task=model.card.task)
     shutil.rmtree(out, ignore_errors=True)
-    return NewModel(made, "full", config.model_dump(mode="json"))
+    tier = "lora" if isinstance(config, LoraConfig) else "full"
+    return NewModel(made, tier, config.model_dump(mode="json"))
 
 
-def _settings(model: Model, config: FullConfig, seed: int) -> SegmenterConfig:
+def _settings(model: Model, config: LoraConfig | FullConfig, seed: int) -> SegmenterConfig:
     usual = SegmenterConfig()
     gentle = usual.segmenter.model_copy(update=config.model_dump())
     return usual.model_copy(
@@ -162,7 +178,8 @@ def _about(row: LabelledRow) -> str:
 
 def _write_manifest(path: Path, rows: Sequence[LabelledRow]) -> None:
     """Rows that may train and no other, so that no other can reach the training."""
-    columns = sorted({name for row in rows for name in row.row.columns} | {"structures"})
+    own = {"image", "label", "split", "structures"}
+    columns = sorted(own.union(*(row.row.columns for row in rows)))
     with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
@@ -176,7 +193,11 @@ def _write_manifest(path: Path, rows: Sequence[LabelledRow]) -> None:
 
 TIERS = {
     tier.name: tier
-    for tier in (Tier("head", HeadConfig, _train_head), Tier("full", FullConfig, _train_full))
+    for tier in (
+        Tier("head", HeadConfig, _train_head),
+        Tier("lora", LoraConfig, _train_on),
+        Tier("full", FullConfig, _train_on),
+    )
 }
 
 

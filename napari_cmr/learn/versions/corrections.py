@@ -19,10 +19,11 @@ from napari_cmr.learn.versions.record import Correction
 ENCLOSED = 0.6
 OPEN = 0.4
 _LISTED = 3
+_NOT_SAID = np.uint8(255)
 
 
 def load_corrections(manifests: Sequence[Path]) -> list[LabelledRow]:
-    """Load the labelled rows of manifests, all of one project.
+    """Load the labelled rows of manifests, all of one project, and those with strokes only.
 
     The rows of each manifest name the structures that any of them has, as in
     :func:`load_labelled`.
@@ -35,7 +36,7 @@ def load_corrections(manifests: Sequence[Path]) -> list[LabelledRow]:
     """
     sets = [_labelled(path) for path in manifests]
     _refuse_two_of_a_name([row for rows in sets for row in rows])
-    loaded = [row for rows in sets if rows for row in load_labelled(rows)]
+    loaded = [row for rows in sets if rows for row in load_labelled(rows, scribbles=True)]
     if not loaded:
         raise InputError("The manifest has no labelled row to train on.")
     if not any(row.structures for row in loaded):
@@ -48,7 +49,8 @@ def load_corrections(manifests: Sequence[Path]) -> list[LabelledRow]:
 
 
 def _labelled(manifest: Path) -> list[ManifestRow]:
-    return [row for row in read_manifest(manifest, need_labels=True) if row.label is not None]
+    rows = read_manifest(manifest, need_labels=True)
+    return [row for row in rows if row.label is not None or row.scribble is not None]
 
 
 def _refuse_two_of_a_name(rows: Sequence[ManifestRow]) -> None:
@@ -80,7 +82,7 @@ def describe(loaded: Sequence[LabelledRow], keys: Mapping[str, str]) -> tuple[Co
         Correction(
             subject=keys[row.subject],
             image_sha256=_hash(row.stack.pixels[list(row.phases)].astype(np.float32)),
-            label_sha256=_hash(row.labels),
+            label_sha256=_hash(np.where(row.said, row.labels, _NOT_SAID)),
             structures=tuple(Structure(s).name for s in row.structures),
         )
         for row in loaded

@@ -107,7 +107,9 @@ def judge(compared: Compared, how: str, keys: dict[str, str]) -> Judgement:
     """
     judged = [s for s in compared.before if compared.before[s]]
     if not judged:
-        return cannot_judge("No label of the judged subjects names a structure of this task.")
+        return cannot_judge(
+            "No subject that could judge has a whole label of this task's structures"
+        )
     pairs = tuple(
         Pair(subject=keys[s], before=_mean(compared.before[s]), after=_mean(compared.after[s]))
         for s in judged

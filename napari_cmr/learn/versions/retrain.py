@@ -73,7 +73,7 @@ def retrain(
     manifests
         Corrected cases. Who of them is held out the project decides; see :class:`Holdout`.
     tier
-        ``head`` or ``full``.
+        ``head``, ``lora`` or ``full``.
     config
         The tier's settings; its defaults if None.
     start
@@ -143,14 +143,15 @@ def retrain(
 def judge_versions(
     store: VersionStore, before: str, after: str, manifests: Sequence[Path]
 ) -> Judgement:
-    """Compare two versions on the held-out subjects of manifests.
+    """Compare two versions on the held-out subjects of manifests; strokes judge nothing.
 
     Raises
     ------
     InputError
         If the manifests have none, or a version is missing or altered.
     """
-    _, judging = store.holdout.split(load_corrections(manifests))
+    _, held = store.holdout.split(load_corrections(manifests))
+    judging = _whole(held)
     if not judging:
         raise InputError("None of the manifest's subjects is held out, so none can judge.")
     keys = {row.subject: store.holdout.key(row.subject) for row in judging}
@@ -191,6 +192,7 @@ class _Work:
         judging: Sequence[LabelledRow],
     ) -> Judgement:
         """On the holdout; else each training subject by models that never saw it; else none."""
+        judging = _whole(judging)
         keys = {row.subject: self.store.holdout.key(row.subject) for row in judging}
         if judging:
             self.say(f"judging on {len(keys)} held-out subject(s)")
@@ -204,18 +206,19 @@ class _Work:
         compared = Compared()
         for subject, key in training.keys.items():
             check_cancel(self.cancel)
-            self.say(
-                f"judging on one of the subjects, trained on the others ({len(training.keys)})"
-            )
+            left = [row for row in _whole(training.rows) if row.subject == subject]
             before = self._unseen(parent, key)
-            left = [row for row in training.rows if row.subject == subject]
+            if not left or before is None:
+                continue
+            self.say("judging on one subject, trained on the others")
             fold = self.train(before, training.without(subject))
             compared = compared.with_others(self._compare(left, self._model(before), fold.model))
         return judge(compared, "leave-one-subject-out", dict(training.keys))
 
-    def _unseen(self, parent: VersionRecord, key: str) -> VersionRecord:
-        """The nearest version that was not trained on a subject; the first one never was."""
-        return next(v for v in self.store.ancestors(parent.version) if key not in v.trained_on)
+    def _unseen(self, parent: VersionRecord, key: str) -> VersionRecord | None:
+        """The nearest version that was not trained on a subject."""
+        ancestors = self.store.ancestors(parent.version)
+        return next((v for v in ancestors if key not in v.trained_on), None)
 
     def _compare(self, rows: Sequence[LabelledRow], before: Model, after: Model) -> Compared:
         structures = before.card.networks["segmenter"].structures[1:]
@@ -228,6 +231,11 @@ class _Work:
         )
 
 
+def _whole(rows: Sequence[LabelledRow]) -> list[LabelledRow]:
+    """Rows whose labels say something of every pixel, as it takes to judge."""
+    return [row for row in rows if row.said.all()]
+
+
 def _decide(
     store: VersionStore, parent: VersionRecord, record: VersionRecord, keep_anyway: bool
 ) -> Retrained:
@@ -237,7 +245,7 @@ def _decide(
     good = judgement.not_worse is True
     if not (good or keep_anyway):
         kept = f"{parent.version} stays active; '{name}' is kept, and is used once you activate it"
-        verdict = "cannot be judged" if judgement.not_worse is None else "is worse"
+        verdict = "cannot be judged" if judgement.not_worse is None else "did not pass"
         return Retrained(record, False, f"{name} {verdict}: {judgement.reason}. {kept}.")
     why = f"not worse than {parent.version}" if good else "kept although not judged as good"
     if not store.activate(name, why, instead_of=parent.version):

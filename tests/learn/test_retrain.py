@@ -1,0 +1,370 @@
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+
+from napari_cmr.core import CancelledError, InputError, ModelError
+from napari_cmr.learn.tiers import TIERS, head
+from napari_cmr.learn.tiers.head import HeadConfig
+from napari_cmr.learn.tiers.tier import FullConfig, LoraConfig
+from napari_cmr.learn.versions import (
+    VersionStore,
+    export_version,
+    import_version,
+    judge_versions,
+    retrain,
+)
+from napari_cmr.nets import load_model
+from tests.learn.corrected import ACDC, with_strokes_only, write_cases, write_start
+
+QUICK = HeadConfig(steps=25, batch=6, learning_rate=0.05)
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    return write_start(tmp_path_factory.mktemp("start"))
+
+
+@pytest.fixture
+def project(tmp_path):
+    return tmp_path / "project"
+
+
+def tune(project, manifest, start=None, **more):
+    options = {"config": QUICK, "threads": 1, "say": lambda _: None}
+    return retrain(project, [manifest], start=start, **(options | more))
+
+
+def wrong_for_training(project):
+    """Labels turned upside down for everybody who may train, and right for who judges."""
+
+    def change(subject, labels):
+        store = VersionStore(project)
+        trains = store.holdout.key(subject) not in _held(store)
+        return np.roll(labels, 20, 0) if trains else labels
+
+    return change
+
+
+def _held(store):
+    import sqlite3
+    from contextlib import closing
+
+    with closing(sqlite3.connect(store.holdout.path)) as opened:
+        return {k for (k,) in opened.execute("select key from subject where held = 1")}
+
+
+def test_five_subjects_make_a_version_that_is_judged_and_becomes_active(tmp_path, project, start):
+    manifest = write_cases(tmp_path / "cases", "abcde")
+    made = tune(project, manifest, start, seed=3)
+    record = made.record
+    assert made.active
+    assert record.judgement.how == "holdout"
+    assert len(record.judgement.pairs) == 1
+    assert record.judgement.after > record.judgement.before
+    assert (record.version, record.parent, record.seed, record.tier) == (
+        "v0002",
+        "v0001",
+        3,
+        "head",
+    )
+    assert len(record.corrections) == 4
+    store = VersionStore(project)
+    assert store.active().version == "v0002"
+    assert not record.trained_on & _held(store)
+    card = load_model(store.place_of("v0002")).card
+    assert card.parent == "test 1.0.0"
+    assert card.recipe["corrections"] == [
+        c.image_sha256 + c.label_sha256 for c in record.corrections
+    ]
+    told = card.metrics["project, holdout"]
+    assert told["dice_mean_before"].value == record.judgement.before
+    assert told["dice_mean_after"].value == record.judgement.after
+    written = (store.place_of("v0002") / "version.json").read_text()
+    assert "_image" not in written
+
+
+def test_a_worse_version_is_kept_but_not_used_unless_told(tmp_path, project, start):
+    right = write_cases(tmp_path / "right", "abcde")
+    tune(project, right, start)
+    wrong = write_cases(tmp_path / "wrong", "abcde", change=wrong_for_training(project))
+    made = tune(project, wrong)
+    store = VersionStore(project)
+    assert made.record.judgement.not_worse is False
+    assert not made.active
+    assert "did not pass" in made.advice
+    assert store.active().version == "v0002"
+    again = tune(project, wrong, keep_anyway=True)
+    assert again.active
+    assert again.record.kept_anyway
+    assert store.active().version == "v0004"
+    assert store.activations()[-1].why == "kept although not judged as good"
+    assert store.roll_back().version == "v0002"
+    assert [v.version for v in store.versions()] == ["v0001", "v0002", "v0003", "v0004"]
+    judged = judge_versions(store, "v0004", "v0002", [right])
+    assert judged.not_worse is True
+    assert judged.after == pytest.approx(store.read("v0004").judgement.before, abs=1e-6)
+
+
+def test_two_subjects_cannot_judge_so_the_old_version_stays_until_the_user_decides(
+    tmp_path, project, start
+):
+    made = tune(project, write_cases(tmp_path / "cases", "ab"), start)
+    store = VersionStore(project)
+    assert made.record.judgement.not_worse is None
+    assert "cannot be judged: 2 subject(s) are too few" in made.advice
+    assert store.active().version == "v0001"
+    store.activate("v0002", "chosen by the user")
+    assert store.active().version == "v0002"
+
+
+def test_three_subjects_judge_one_another_by_versions_that_never_saw_them(
+    tmp_path, project, start, monkeypatch
+):
+    trained = []
+    inner = head.head_examples
+
+    def spy(model, rows, *arguments, **more):
+        trained.append("".join(sorted({row.subject for row in rows})))
+        return inner(model, rows, *arguments, **more)
+
+    monkeypatch.setattr("napari_cmr.learn.tiers.tier.head_examples", spy)
+    made = tune(project, write_cases(tmp_path / "cases", "abc"), start)
+    assert made.record.judgement.how == "leave-one-subject-out"
+    assert len(made.record.judgement.pairs) == 3
+    assert sorted(trained) == ["ab", "abc", "ac", "bc"]
+    again = tune(project, write_cases(tmp_path / "cases", "abc"))
+    # the start is the nearest version that saw none of them
+    assert again.record.judgement.before == pytest.approx(made.record.judgement.before)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_no_subject_of_the_holdout_reaches_any_training(
+    tmp_path, project, start, monkeypatch, seed
+):
+    seen = set()
+    for name, tier in list(TIERS.items()):
+
+        def spy(model, rows, *arguments, inner=tier.train, **more):
+            seen.update(row.subject for row in rows)
+            return inner(model, rows, *arguments, **more)
+
+        monkeypatch.setitem(TIERS, name, type(tier)(name, tier.config, spy))
+    VersionStore(project, seed=seed)
+    for subjects in ("abc", "abcd", "abcdefg"):
+        manifest = write_cases(tmp_path / subjects, subjects)
+        tune(
+            project,
+            manifest,
+            config=HeadConfig(steps=1),
+            start=start if subjects == "abc" else None,
+        )
+    store = VersionStore(project)
+    held = {s for s in "abcdefg" if store.holdout.key(s) in _held(store)}
+    assert len(held) == 1
+    assert seen == set("abcdefg") - held
+    for record in store.versions():
+        assert not record.trained_on & _held(store)
+
+
+def test_a_version_trained_on_the_holdout_is_refused_by_the_store(tmp_path, project, start):
+    made = tune(project, write_cases(tmp_path / "cases", "abcde"), start)
+    store = VersionStore(project)
+    (held,) = _held(store)
+    leaked = made.record.corrections[0].model_copy(update={"subject": held})
+    model = store.load("v0002")
+    with pytest.raises(RuntimeError, match="holdout"):
+        store.add(
+            model.card, model.networks, made.record.model_copy(update={"corrections": (leaked,)})
+        )
+    assert len(store.versions()) == 2
+
+
+def test_one_seed_gives_one_version_to_the_bit(tmp_path, start):
+    manifest = write_cases(tmp_path / "cases", "ab")
+    weights = [
+        tune(tmp_path / name, manifest, start, seed=5).record.files["model.safetensors"]
+        for name in ("one", "other")
+    ]
+    assert weights[0] == weights[1]
+
+
+def test_the_full_tier_trains_all_of_the_segmenter_and_leaves_no_checkpoint(
+    tmp_path, project, start
+):
+    config = FullConfig(steps=2, batch=2, warm_up=1)
+    made = tune(project, write_cases(tmp_path / "cases", "ab"), start, tier="full", config=config)
+    store = VersionStore(project)
+    before, after = store.load("v0001").networks, store.load("v0002").networks
+    for key, value in before["localiser"].state_dict().items():
+        assert torch.equal(value, after["localiser"].state_dict()[key])
+    moved = after["segmenter"].state_dict()
+    first = "encoder.stages.0.conv.unit0.conv.weight"
+    assert not torch.equal(before["segmenter"].state_dict()[first], moved[first])
+    assert made.record.recipe["layer_decay"] == 0.75
+    assert not list((store.cache / "training").iterdir())
+
+
+def test_the_lora_tier_moves_the_decoder_and_the_last_stages_by_low_rank_only(
+    tmp_path, project, start
+):
+    config = LoraConfig(steps=3, batch=2, warm_up=1, learning_rate=0.01, adapter_rank=2, adapted=1)
+    tune(project, write_cases(tmp_path / "cases", "ab"), start, tier="lora", config=config)
+    store = VersionStore(project)
+    before, after = (store.load(v).networks["segmenter"].state_dict() for v in ("v0001", "v0002"))
+    moved = {key for key, value in before.items() if not torch.equal(value, after[key])}
+    assert any(key.startswith("joins") for key in moved)
+    assert "head.weight" in moved
+    encoder = {key for key in moved if key.startswith("encoder")}
+    assert encoder
+    assert all(key.startswith("encoder.stages.1") for key in encoder)
+    for key in encoder:
+        difference = (after[key] - before[key]).flatten(1)
+        sizes = torch.linalg.svdvals(difference)
+        assert sizes[2] < 0.05 * sizes[0]  # two of rank; the rest is half precision
+
+
+def test_strokes_train_a_head_but_judge_nothing(tmp_path, project, start):
+    cases = write_cases(tmp_path / "cases", "abcde", values=ACDC, label_map="acdc")
+    strokes = with_strokes_only(cases)
+    made = tune(project, strokes, start)
+    assert made.record.judgement.not_worse is None
+    assert "whole label" in made.advice
+    with pytest.raises(InputError, match="tier 'head' only"):
+        tune(project, strokes, tier="full", config=FullConfig(steps=1))
+
+
+def test_cancelling_leaves_the_project_as_it_was(tmp_path, project, start):
+    manifest = write_cases(tmp_path / "cases", "ab")
+    tune(project, manifest, start)
+    asked = iter([False] * 5)
+    with pytest.raises(CancelledError):
+        tune(project, manifest, cancel=lambda: next(asked, True))
+    store = VersionStore(project)
+    assert len(store.versions()) == 2
+    assert store.active().version == "v0001"
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from napari_cmr.learn.tiers.head import HeadConfig
+from napari_cmr.learn.versions import retrain
+def say(line):
+    print(line, flush=True)
+retrain(Path(sys.argv[1]), [Path(sys.argv[2])], config=HeadConfig(steps=100000), threads=1, say=say)
+"""
+
+
+def test_a_training_killed_leaves_nothing_half_written_and_the_active_version(
+    tmp_path, project, start
+):
+    manifest = write_cases(tmp_path / "cases", "ab")
+    tune(project, manifest, start)
+    store = VersionStore(project)
+    before = {p: p.read_bytes() for p in store.folder.rglob("*") if p.is_file()}
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(project), str(manifest)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for _ in range(2):
+        process.stdout.readline()  # the second line comes when training begins
+    os.kill(process.pid, signal.SIGKILL)
+    process.stdout.close()
+    process.wait()
+    after = {p: p.read_bytes() for p in VersionStore(project).folder.rglob("*") if p.is_file()}
+    assert after == before
+    assert tune(project, manifest).record.version == "v0003"
+
+
+def test_a_half_written_version_is_not_one_and_goes_after_a_day(tmp_path, project, start):
+    tune(project, write_cases(tmp_path / "cases", "ab"), start)
+    store = VersionStore(project)
+    part = store.staging()
+    (part / "card.json").write_text("{")
+    assert len(VersionStore(project).versions()) == 2
+    assert part.is_dir()
+    os.utime(part, (0, 0))
+    VersionStore(project)
+    assert not part.exists()
+
+
+def test_altered_weights_are_never_made_active(tmp_path, project, start):
+    tune(project, write_cases(tmp_path / "cases", "ab"), start)
+    store = VersionStore(project)
+    weights = store.place_of("v0002") / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(ModelError, match="not the file that was written"):
+        store.activate("v0002", "chosen by the user")
+    assert store.active().version == "v0001"
+
+
+def test_a_version_goes_to_another_site_as_one_file_and_is_checked_there(tmp_path, project, start):
+    tune(project, write_cases(tmp_path / "cases", "ab"), start)
+    store = VersionStore(project)
+    parcel = export_version(store, "v0002", tmp_path / "v.zip")
+    assert parcel.read_bytes() == export_version(store, "v0002", tmp_path / "w.zip").read_bytes()
+    there = VersionStore(tmp_path / "there")
+    taken = import_version(there, parcel)
+    assert (taken.version, taken.origin, taken.parent) == ("v0001", "imported", None)
+    assert taken.files == store.read("v0002").files
+    assert not there.activations()
+    there.activate("v0001", "chosen by the user")
+    made = tune(tmp_path / "there", write_cases(tmp_path / "more", "xy"))
+    assert made.record.parent == "v0001"
+
+
+@pytest.mark.parametrize(
+    "spoilt", ["card.json", "model.safetensors", "version.json", "sha256.json"]
+)
+def test_a_parcel_that_was_touched_is_refused(tmp_path, project, start, spoilt):
+    VersionStore(project).begin(start)
+    parcel = export_version(VersionStore(project), "v0001", tmp_path / "v.zip")
+    with zipfile.ZipFile(parcel) as whole:
+        content = {name: whole.read(name) for name in whole.namelist()}
+    content[spoilt] = content[spoilt][:-5] + b"x" * 5
+    with zipfile.ZipFile(tmp_path / "touched.zip", "w") as other:
+        for name, data in content.items():
+            other.writestr(name, data)
+    there = VersionStore(tmp_path / "there")
+    with pytest.raises(InputError):
+        import_version(there, tmp_path / "touched.zip")
+    assert not there.versions()
+    assert not [p for p in there.folder.iterdir() if p.is_dir()]
+
+
+def test_what_is_no_parcel_is_refused(tmp_path, project):
+    store = VersionStore(project)
+    (tmp_path / "text.zip").write_text("no zip")
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as other:
+        other.writestr("../../evil", "x")
+    for name in ("text.zip", "other.zip", "missing.zip"):
+        with pytest.raises(InputError, match="no version that 'versions export' wrote"):
+            import_version(store, tmp_path / name)
+
+
+def test_versions_are_removed_when_nothing_needs_them(tmp_path, project, start):
+    tune(project, write_cases(tmp_path / "cases", "ab"), start)
+    store = VersionStore(project)
+    with pytest.raises(InputError, match="is active"):
+        store.remove("v0001")
+    store.remove("v0002")
+    assert [v.version for v in store.versions()] == ["v0001"]
+
+
+def test_a_start_is_for_new_projects_and_no_tier_is_made_up(tmp_path, project, start):
+    manifest = write_cases(tmp_path / "cases", "ab")
+    tune(project, manifest, start)
+    with pytest.raises(InputError, match="has versions already"):
+        tune(project, manifest, start)
+    with pytest.raises(InputError, match="no tier 'lord'; there are head, lora, full"):
+        tune(project, manifest, tier="lord")
