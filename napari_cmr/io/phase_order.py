@@ -14,6 +14,8 @@ from napari_cmr.io.grouping import canonical
 from napari_cmr.io.header import Header
 
 Run = list[Header]
+_STEPS_TO_JUDGE = 4
+_SKIP = 1.6  # of the usual step; two steps where one image is missing
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,7 @@ def _contradicted(witness: PhaseKey, runs: Sequence[Run]) -> list[Run]:
 
 def _uneven_steps(run: Run) -> bool:
     steps = np.diff(np.sort([h.trigger_ms or 0.0 for h in run]))
-    return len(steps) >= 4 and bool(np.max(steps) > 3 * np.median(steps))
+    return len(steps) >= _STEPS_TO_JUDGE and bool(np.max(steps) > 3 * np.median(steps))
 
 
 _WITNESSES = tuple(
@@ -249,6 +251,21 @@ def _doubt(key: PhaseKey, runs: Sequence[Run]) -> list[Finding]:
         return []
     message = f"Trigger times and instance numbers tell different orders in {n} slice(s)."
     return [Finding("phase-order-doubtful", message, "Trigger times are believed; play the cine.")]
+
+
+def skipped_phases(runs: Sequence[Run]) -> list[Finding]:
+    """That trigger times, in order, leave out a phase or more of some slices."""
+    n = sum(map(_skips, runs))
+    if not n:
+        return []
+    message = f"The trigger times of {n} slice(s) skip a phase or more."
+    action = "What is here is used; after the gap, phases may not match those of other slices."
+    return [Finding("phase-skipped", message, action)]
+
+
+def _skips(run: Run) -> bool:
+    steps = np.diff([h.trigger_ms or 0.0 for h in run])
+    return len(steps) >= _STEPS_TO_JUDGE and bool(np.max(steps) > _SKIP * np.median(steps))
 
 
 def _refusal(refused: list[str], key: PhaseKey | None) -> list[Finding]:

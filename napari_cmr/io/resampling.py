@@ -17,8 +17,13 @@ _COMMON_START = ("trigger", "temporal-index")
 
 def can_be_resampled(run: Run, key: PhaseKey | None, n_phases: int) -> bool:
     """Whether a run has phases enough, in an order that is known, to stand for the others'."""
-    enough = len(run) >= max(_FEWEST, n_phases / 2)
+    enough = has_phases_enough(run, n_phases)
     return enough and key is not None and not key_fault(key, [run])
+
+
+def has_phases_enough(run: Run, n_phases: int) -> bool:
+    """Whether a run is not too short to stand for one of so many phases."""
+    return len(run) >= max(_FEWEST, n_phases / 2)
 
 
 def resampled(run: Run, key: PhaseKey, usual: Sequence[Run]) -> Run:

@@ -11,7 +11,7 @@ from napari_cmr.io.grouping import centre_of
 from napari_cmr.io.header import Header
 from napari_cmr.io.lost_slices import consequence, whereabouts
 from napari_cmr.io.phase_order import Run, order_phases
-from napari_cmr.io.resampling import can_be_resampled, resampled
+from napari_cmr.io.resampling import can_be_resampled, has_phases_enough, resampled
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,10 @@ def unequal_findings(
         return Finding(code, said, f"{action}."), Finding(code, said, f"{action}.")
     where = whereabouts(gone, kept)
     said = f"{len(gone)} slice(s) {where} have {counts} phases, the others {n_phases}."
-    meant = f"{action}, and {consequence(gone, kept)}; --resample-time keeps them."
+    meant = f"{action}, and {consequence(gone, kept)}"
+    if all(has_phases_enough(run, n_phases) for run in other):
+        meant += "; --resample-time keeps them"
+    meant += "."
     return Finding(code, said, meant), Finding(code, said, f"{action}.")
 
 

@@ -20,7 +20,7 @@ from napari_cmr.io.grouping import (
 )
 from napari_cmr.io.header import Header
 from napari_cmr.io.lost_slices import lost_images_finding
-from napari_cmr.io.phase_order import TRIGGER, PhaseKey, Run, order_phases, runs_at
+from napari_cmr.io.phase_order import TRIGGER, PhaseKey, Run, order_phases, runs_at, skipped_phases
 from napari_cmr.io.slice_runs import (
     SlicePosition,
     choose_runs,
@@ -248,6 +248,8 @@ def _stack(
 ) -> SortedStack:
     """Put runs of one length in order; ``spread`` are in order already."""
     ordered, key, key_findings = order_phases(runs)
+    if key is TRIGGER:
+        key_findings += skipped_phases(ordered)
     if spread:
         ordered = sorted([*ordered, *spread], key=lambda run: place_along(run[0], normal))
     geometry, geometry_findings = geometry_of([run[0] for run in ordered], normal)

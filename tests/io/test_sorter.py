@@ -367,3 +367,16 @@ def test_too_few_phases_are_not_resampled() -> None:
     headers = [h for h in cine(10, 4) if not (h.uid.startswith("1.2.3.") and h.trigger_ms > 120)]
     stacks, _, _ = sort_images(headers, resample_time=True)
     assert [s.shape[:2] for s in stacks] == [(10, 3), (4, 1)]
+    assert "--resample-time" not in finding(stacks[0], "unequal-phases")
+
+
+@pytest.mark.parametrize("missing", [lambda z: 3 + z, lambda z: 4])
+def test_slices_that_each_lack_a_phase_are_said_to_skip_it(missing) -> None:
+    gone = {f"1.2.{z}.{missing(z)}" for z in range(4)}
+    (stack,), _, _ = sort_images([h for h in cine(10, 4) if h.uid not in gone])
+    assert stack.shape[:2] == (9, 4)
+    assert "4 slice(s) skip a phase" in finding(stack, "phase-skipped")
+
+
+def test_an_even_cycle_skips_nothing() -> None:
+    assert "phase-skipped" not in codes(only(cine(10, 4)))
