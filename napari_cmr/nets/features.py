@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +20,7 @@ SIDE = 96
 FIELDS = {"whole": 1.0, "middle": 0.5}
 """Name of a field -> its side, relative to the picture's longer one."""
 POOLS = ("mean", "spread", "peak")
-MOST_PHASES = 2
-MOST_SLICES = 3
+PLACES = (0.3, 0.6)
 _BATCH = 16
 
 
@@ -80,11 +78,9 @@ def load_frozen(name: str | Path, *, wanted: EncoderName | None = None) -> Froze
 
 
 def pictures(stack: Stack) -> list[tuple[int, int]]:
-    """(phase, slice) of up to two phases and three slices, the ends of a stack left out."""
-    t, z = stack.shape[:2]
-    phases = sorted({i * t // MOST_PHASES for i in range(MOST_PHASES)})
-    slices = sorted({int(z * (i + 0.5) / MOST_SLICES) for i in range(MOST_SLICES)})
-    return list(product(phases, slices))
+    """(phase, slice) of the first phase's slices at three and six tenths of a stack."""
+    z = stack.shape[1]
+    return [(0, i) for i in sorted({int(z * place) for place in PLACES})]
 
 
 def picture_features(

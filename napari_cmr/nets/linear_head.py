@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-LINEAR = "linear"
-"""What a card calls it."""
+LINEAR, PROBE = "linear", "wall_probe"
+"""What a card calls the linear head, and the small network that finds scar by the cell."""
 
 
 class LinearHead(nn.Module):

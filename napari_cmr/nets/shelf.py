@@ -16,7 +16,7 @@ from napari_cmr.core import ModelError, replacing
 from napari_cmr.nets.card import Card, Network
 from napari_cmr.nets.card_shelf import CARD, find_folder, list_models, read_card, shelf_folder
 from napari_cmr.nets.deeplab import DeepLabV3
-from napari_cmr.nets.linear_head import LINEAR, LinearHead
+from napari_cmr.nets.linear_head import LINEAR, PROBE, LinearHead
 from napari_cmr.nets.stem import StemmedTransformer
 from napari_cmr.nets.unet import UNet
 from napari_cmr.nets.vit import VisionTransformer
@@ -131,6 +131,8 @@ def build(spec: Network) -> nn.Module:
         return _deeplab(spec)
     if spec.encoder == LINEAR:
         return LinearHead(sum(spec.channels), outputs)
+    if spec.encoder == PROBE:
+        return _probe(spec)
     if spec.encoder != "vit_small_patch8":
         raise ModelError(f"There is no encoder '{spec.encoder}' in this version of napari-cmr.")
     try:
@@ -139,6 +141,14 @@ def build(spec: Network) -> nn.Module:
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise ModelError(f"The encoder {spec.encoder} cannot be made so: {error}.") from error
     return UNet(outputs, spec.channels, inputs, encoder)
+
+
+def _probe(spec: Network) -> nn.Module:
+    from napari_cmr.nets.wall_probe import WallProbe  # it sits on encoders, which this file loads
+
+    if len(spec.channels) != 2:
+        raise ModelError(f"A {PROBE} has two widths on its card, not {len(spec.channels)}.")
+    return WallProbe(*spec.channels)
 
 
 def _deeplab(spec: Network) -> nn.Module:

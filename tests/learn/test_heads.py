@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from typer.testing import CliRunner
 
 from napari_cmr.cli.app import app
@@ -70,7 +71,7 @@ def encoder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
     return write_picture_phantoms(
-        tmp_path_factory.mktemp("pictures") / "set", 4, validation=1, side=48
+        tmp_path_factory.mktemp("pictures") / "set", 3, validation=1, side=48
     )
 
 
@@ -126,7 +127,7 @@ def test_a_picture_head_is_trained_predicts_without_the_truth_and_is_measured(
     told = json.loads((tmp_path / "e.json").read_text())
     assert told["set"] == "set (phantom)"
     assert told["mean"]["accuracy"]["value"] > 0.8
-    assert told["mean"]["accuracy"]["n"] == 4
+    assert told["mean"]["accuracy"]["n"] == 3
 
 
 def test_disease_is_trained_on_experts_labels_and_says_what_drove_it(hearts, tmp_path):
@@ -259,6 +260,54 @@ def test_options_that_a_head_has_no_use_for_are_refused(pictures, tmp_path):
             "finetune", "--task", "view_cls", "--manifest", pictures, "--out", tmp_path,
             "--steps", 5,
         )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def scars(tmp_path_factory):
+    """Eight people with two slices each, rings of dark wall; every other one has a bright part."""
+    folder = tmp_path_factory.mktemp("scars") / "set"
+    folder.mkdir()
+    rows, columns = np.mgrid[:96, :96]
+    radius, angle = np.hypot(rows - 48, columns - 48), np.arctan2(rows - 48, columns - 48)
+    rng = np.random.default_rng(0)
+    lines = ["subject,image,label,slice,split,group,label_map,view,sequence"]
+    for person in range(8):
+        for z in range(2):
+            label = np.where(radius < 8, 1, np.where(radius < 14, 2, 0))
+            if person % 2:
+                label[(label == 2) & (np.abs(angle) < 1.2)] = 3
+            grey = np.array([90, 150, 20, 240])[label] + rng.normal(0, 5, label.shape)
+            for kind, values in (("i", grey.clip(0, 255)), ("l", label)):
+                picture = Image.fromarray(values.astype(np.uint8))
+                picture.save(folder / f"{kind}{person}_{z}.png")
+            split, group = ("validation" if person > 5 else "train"), ("normal", "pathological")
+            lines.append(
+                f"p{person},i{person}_{z}.png,l{person}_{z}.png,{z},{split},{group[person % 2]},"
+                "emidec,SAX,LGE"
+            )
+    manifest = folder / "manifest.csv"
+    manifest.write_text("\n".join(lines) + "\n")
+    return manifest
+
+
+def test_scar_is_told_by_case_and_by_slice(scars, encoder, tmp_path, monkeypatch):
+    head = tmp_path / "head"
+    options = ("--task", "lge_pathology", "--manifest", scars)
+    call("finetune", *options, "--out", head, "--start", encoder, "--threads", 1)
+    monkeypatch.setattr("napari_cmr.nets.encoders.find_folder", lambda _: encoder)
+    call("evaluate", *options, "--model", head, "--json", tmp_path / "e.json")
+    mean = json.loads((tmp_path / "e.json").read_text())["mean"]
+    assert mean["accuracy"]["value"] == 1
+    assert mean["accuracy"]["n"] == 8
+    assert mean["auc_slice"]["value"] == 1
+    call("predict", *options, "--model", head, "--out", tmp_path / "out")
+    with (tmp_path / "out" / "predictions.csv").open() as file:
+        found = list(csv.DictReader(file))
+    assert len(found) == 16
+    for number, row in enumerate(found):
+        person = number // 2
+        assert row["predicted"] == ("normal", "pathological")[person % 2]
+        assert (float(row["p_scar_slices"]) > 0.5) == bool(person % 2)
 
 
 def rings(outer_ed, inner_ed, inner_es):

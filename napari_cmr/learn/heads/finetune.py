@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
-from napari_cmr.core import InputError
+from napari_cmr.core import FloatArray, InputError
 from napari_cmr.io.manifest import ManifestRow, read_manifest
 from napari_cmr.learn.finetune import TERMS, hardware, manifest_hash, refuse_overlap
 from napari_cmr.learn.heads.biomarkers import BIOMARKERS
+from napari_cmr.learn.heads.enhancement import (
+    Case,
+    fit_probe,
+    left_out_numbers,
+    numbers_of,
+    read_cases,
+    summed,
+)
 from napari_cmr.learn.heads.logistic import (
     CrossValidated,
     Samples,
@@ -21,12 +32,19 @@ from napari_cmr.learn.heads.logistic import (
     fit_head,
     probabilities,
 )
-from napari_cmr.learn.heads.reading import Sample, read_patients, read_pictures
+from napari_cmr.learn.heads.reading import (
+    Features,
+    Sample,
+    one_truth,
+    read_patients,
+    read_pictures,
+)
 from napari_cmr.learn.heads.scores import UNKNOWN_CLASS, Answers, accuracy, auc
 from napari_cmr.learn.heads.tasks import HEAD_TASKS, HeadTask
 from napari_cmr.nets import Card, InputGrid, Metric, Network, TrainingData, save_model
 from napari_cmr.nets.features import SIDE, FrozenEncoder, load_frozen
-from napari_cmr.nets.linear_head import LINEAR, LinearHead
+from napari_cmr.nets.linear_head import LINEAR, PROBE, LinearHead
+from napari_cmr.nets.wall_probe import CELL_CLASSES, HIDDEN, WallProbe
 
 ENCODER = "cmr-unet-mim"
 LEFT_OUT = "training subjects, each left out in turn (ten folds)"
@@ -43,6 +61,7 @@ def finetune_head(
     version: str = "1.0.0",
     seed: int = 0,
     threads: int = 2,
+    cache: Features | None = None,
     terms: str = TERMS,
     say: Callable[[str], None] = print,
 ) -> Card:
@@ -60,6 +79,8 @@ def finetune_head(
     encoder
         Frozen encoder, by shelf name or folder; the shipped U-Net start if None. Disease needs
         none: it looks at the biomarkers of the experts' labels.
+    cache
+        Features of that encoder by image, for several heads in one go.
 
     Raises
     ------
@@ -77,23 +98,19 @@ def finetune_head(
     classes = _classes(kind, [row for rows in train.values() for row in rows])
     frozen = None if task == "disease" else load_frozen(encoder or ENCODER)
     say(f"reading {sum(map(len, train.values()))} training rows")
-    samples = _as_samples(
-        [one for rows in train.values() for one in _read(kind, rows, frozen)], classes
-    )
-    chosen = cross_validate(samples, seed=seed)
-    say(f"fitting {len(samples.classes)} samples of {len(classes)} classes")
-    head = fit_head(samples, chosen.penalty)
-    metrics = _left_out_metrics(samples, chosen)
-    for path, rows in held.items():
-        if rows:
-            answers = answers_of(head, classes, _read(kind, rows, frozen))
-            metrics[f"{set_name(path, rows)} validation"] = metrics_of(answers)
+    if task == "lge_pathology":
+        assert frozen is not None
+        fitted = _fit_scar(kind, train, held, classes, frozen, seed)
+    else:
+        fitted = _fit_plain(
+            kind, train, held, classes, frozen, {} if cache is None else cache, seed
+        )
     counts = {set_name(p, rows): len({r.subject for r in rows}) for p, rows in train.items()}
     card = Card(
         name=name or f"{task.replace('_', '-')}-head",
         version=version,
         task=task,
-        networks={"head": _network(len(head.centre), classes)},
+        networks={role: _network(module, classes) for role, module in fitted.networks.items()},
         tier="head",
         parent=frozen.told.title if frozen else None,
         label_map="none",
@@ -102,22 +119,122 @@ def finetune_head(
             sets=counts, manifest_sha256=manifest_hash(manifests), terms=terms
         ),
         recipe={
-            "penalty": chosen.penalty,
-            "penalty_chosen": chosen.probabilities is not None,
-            "subjects_a_class": _subjects(samples, classes),
+            **fitted.recipe,
             "numbers_from": "experts' labels" if frozen is None else "the frozen encoder",
         },
         seed=seed,
         hours=(time.monotonic() - began) / 3600,
         hardware=hardware(),
         finished=True,
-        metrics=metrics,
+        metrics=fitted.metrics,
         sha256="",
         licence="BSD-3-Clause for the weights; the training images have terms of their own",
         intended_use=_USE[task],
         bad_at=_bad_at(kind, classes),
     )
-    return save_model(out, card, {"head": head})
+    return save_model(out, card, fitted.networks)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """Networks by role, what they were measured at, and what was chosen."""
+
+    networks: dict[str, nn.Module]
+    metrics: dict[str, dict[str, Metric]]
+    recipe: dict[str, Any]
+
+
+Rows = dict[Path, list[ManifestRow]]
+
+
+def _fit_plain(
+    task: HeadTask,
+    train: Rows,
+    held: Rows,
+    classes: Sequence[str],
+    encoder: FrozenEncoder | None,
+    cache: Features,
+    seed: int,
+) -> Fitted:
+    """One head on the numbers of each image or person."""
+    found = [one for rows in train.values() for one in _read(task, rows, encoder, cache)]
+    samples = _as_samples(found, classes)
+    chosen = cross_validate(samples, seed=seed)
+    head = fit_head(samples, chosen.penalty)
+    metrics = _left_out_metrics(samples, chosen)
+    for path, rows in held.items():
+        if rows:
+            answers = answers_of(head, classes, _read(task, rows, encoder, cache))
+            metrics[f"{set_name(path, rows)} validation"] = metrics_of(answers)
+    return Fitted({"head": head}, metrics, _recipe(samples, chosen, classes))
+
+
+def _fit_scar(
+    task: HeadTask,
+    train: Rows,
+    held: Rows,
+    classes: Sequence[str],
+    encoder: FrozenEncoder,
+    seed: int,
+) -> Fitted:
+    """A probe of cells, and heads of slices and of cases on what it says of cases left out."""
+    rows = [row for some in train.values() for row in some]
+    cases = read_cases(rows, encoder, labels=True)
+    true = [classes.index(str(truth_of(task, rows, case))) for case in cases]
+    numbers = left_out_numbers(cases, true, seed)
+    names = [case.subject for case in cases]
+    whole = Samples(np.stack([summed(n) for n in numbers]), np.array(true), names, len(classes))
+    chosen = cross_validate(whole, seed=seed)
+    slices = _slice_samples(cases, numbers)
+    of_slices = cross_validate(slices, seed=seed)
+    networks: dict[str, nn.Module] = {
+        "probe": fit_probe(cases, seed),
+        "slices": fit_head(slices, of_slices.penalty),
+        "head": fit_head(whole, chosen.penalty),
+    }
+    metrics = _left_out_metrics(whole, chosen)
+    if chosen.probabilities is not None and of_slices.probabilities is not None:
+        answers = Answers(slices.subjects, slices.classes.tolist(), of_slices.probabilities)
+        metrics[LEFT_OUT] |= {f"{k}_slice": v for k, v in metrics_of(answers).items()}
+    for path, some in held.items():
+        if some:
+            metrics[f"{set_name(path, some)} validation"] = scar_metrics(
+                task, classes, networks, some, read_cases(some, encoder, labels=True)
+            )[0]
+    return Fitted(networks, metrics, _recipe(whole, chosen, classes))
+
+
+def scar_metrics(
+    task: HeadTask,
+    classes: Sequence[str],
+    networks: Mapping[str, nn.Module],
+    rows: Sequence[ManifestRow],
+    cases: Sequence[Case],
+) -> tuple[dict[str, Metric], Answers]:
+    """By case, and by slice where the experts drew; and the answers by case."""
+    probe, head, by_slice = networks["probe"], networks["head"], networks["slices"]
+    assert isinstance(probe, WallProbe)
+    assert isinstance(head, LinearHead)
+    assert isinstance(by_slice, LinearHead)
+    numbers = [numbers_of(probe, case) for case in cases]
+    samples = [
+        Sample(case.subject, case.rows, summed(n), truth_of(task, rows, case))
+        for case, n in zip(cases, numbers, strict=True)
+    ]
+    answers = answers_of(head, classes, samples)
+    metrics = metrics_of(answers)
+    drawn = [(c, n) for c, n in zip(cases, numbers, strict=True) if c.targets is not None]
+    if drawn:
+        slices = _slice_samples([c for c, _ in drawn], [n for _, n in drawn])
+        found = probabilities(by_slice, slices.values)
+        of_slices = Answers(slices.subjects, slices.classes.tolist(), found)
+        metrics |= {f"{k}_slice": v for k, v in metrics_of(of_slices).items()}
+    return metrics, answers
+
+
+def truth_of(task: HeadTask, rows: Sequence[ManifestRow], case: Case) -> str | None:
+    """The class of a case."""
+    return one_truth(task, [rows[i] for i in case.rows])
 
 
 def answers_of(head: LinearHead, classes: Sequence[str], samples: Sequence[Sample]) -> Answers:
@@ -159,11 +276,14 @@ def _classes(task: HeadTask, rows: Sequence[ManifestRow]) -> tuple[str, ...]:
 
 
 def _read(
-    task: HeadTask, rows: Sequence[ManifestRow], encoder: FrozenEncoder | None
+    task: HeadTask,
+    rows: Sequence[ManifestRow],
+    encoder: FrozenEncoder | None,
+    cache: Features,
 ) -> list[Sample]:
     if encoder is None:
         return read_patients(task, rows, None, truth=True)
-    return read_pictures(task, rows, encoder, truth=True)
+    return read_pictures(task, rows, encoder, truth=True, cache=cache)
 
 
 def _as_samples(found: Sequence[Sample], classes: Sequence[str]) -> Samples:
@@ -182,17 +302,36 @@ def _left_out_metrics(samples: Samples, chosen: CrossValidated) -> dict[str, dic
     return {LEFT_OUT: metrics_of(answers)}
 
 
-def _subjects(samples: Samples, classes: Sequence[str]) -> dict[str, int]:
+def _slice_samples(cases: Sequence[Case], numbers: Sequence[FloatArray]) -> Samples:
+    """Slices of cases whose scar an expert drew: without (0) and with (1)."""
+    scarred = [case.scarred for case in cases]
+    known = [i for i, one in enumerate(scarred) if one is not None]
+    return Samples(
+        np.concatenate([numbers[i] for i in known]),
+        np.concatenate([np.asarray(scarred[i], np.intp) for i in known]),
+        [cases[i].subject for i in known for _ in numbers[i]],
+        2,
+    )
+
+
+def _recipe(samples: Samples, chosen: CrossValidated, classes: Sequence[str]) -> dict[str, Any]:
     pairs = set(zip(samples.classes.tolist(), samples.subjects, strict=True))
     counts = Counter(c for c, _ in pairs)
-    return {name: counts[i] for i, name in enumerate(classes)}
+    return {
+        "penalty": chosen.penalty,
+        "penalty_chosen": chosen.probabilities is not None,
+        "subjects_a_class": {name: counts[i] for i, name in enumerate(classes)},
+    }
 
 
-def _network(n_inputs: int, classes: Sequence[str]) -> Network:
+def _network(module: nn.Module, classes: Sequence[str]) -> Network:
+    probe = isinstance(module, WallProbe)
+    width = len(torch.as_tensor(module.centre))
+    outputs = CELL_CLASSES if probe else tuple(classes)
     return Network(
-        encoder=LINEAR,
-        channels=(n_inputs,),
-        structures=tuple(classes),
+        encoder=PROBE if probe else LINEAR,
+        channels=(width, HIDDEN) if probe else (width,),
+        structures=outputs,
         grid=InputGrid(
             spacing_mm=1.0,
             size=SIDE,

@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from napari_cmr.core import InputError, Progress, replacing
 from napari_cmr.io.manifest import ManifestRow, read_manifest
 from napari_cmr.learn.evaluate import as_json
 from napari_cmr.learn.heads.biomarkers import BIOMARKERS
-from napari_cmr.learn.heads.finetune import answers_of, metrics_of, set_name
+from napari_cmr.learn.heads.enhancement import Case, numbers_of, read_cases, summed
+from napari_cmr.learn.heads.finetune import answers_of, metrics_of, scar_metrics, set_name
 from napari_cmr.learn.heads.logistic import probabilities
 from napari_cmr.learn.heads.reading import Sample, Segmenter, read_patients, read_pictures
 from napari_cmr.learn.heads.scores import UNKNOWN_CLASS, Answers
@@ -25,9 +27,11 @@ from napari_cmr.learn.heads.tasks import HEAD_TASKS, HeadTask
 from napari_cmr.nets import Card, Model, load_model, predict
 from napari_cmr.nets.features import EncoderName, FrozenEncoder, load_frozen
 from napari_cmr.nets.linear_head import LinearHead
+from napari_cmr.nets.wall_probe import WallProbe
 
 _STATED = ("subject", "image", "frame", "slice", "predicted")
 _REASONS = 3
+SCAR = "lge_pathology"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +39,15 @@ class HeadModel:
     """A head with what it sits on: a frozen encoder, or a segmenter's measures."""
 
     card: Card
-    head: LinearHead
+    networks: dict[str, nn.Module]
     encoder: FrozenEncoder | None
+
+    @property
+    def head(self) -> LinearHead:
+        """What names an image or a person."""
+        head = self.networks["head"]
+        assert isinstance(head, LinearHead)
+        return head
 
     @property
     def task(self) -> HeadTask:
@@ -64,13 +75,12 @@ def load_head(task: str, model: str | Path | None = None) -> HeadModel:
         was trained on (by name, version and hash).
     """
     loaded = load_model(model, task=task)
-    head = loaded.networks["head"].cpu()
-    assert isinstance(head, LinearHead)
+    networks = {role: network.cpu() for role, network in loaded.networks.items()}
     told = loaded.card.test_time.get("encoder")
     if told is None:
-        return HeadModel(loaded.card, head, None)
+        return HeadModel(loaded.card, networks, None)
     wanted = EncoderName.model_validate(told)
-    return HeadModel(loaded.card, head, load_frozen(wanted.name, wanted=wanted))
+    return HeadModel(loaded.card, networks, load_frozen(wanted.name, wanted=wanted))
 
 
 def predict_heads(
@@ -90,7 +100,9 @@ def predict_heads(
         The CSV: one row a manifest row in its order, ``subject,image,frame,slice,predicted``, a
         column ``p_CLASS`` each. For disease a person's rows all bear the person's answer, with
         each biomarker's value and, under ``for_BIOMARKER``, what it added to the logit of the
-        class that was said (negative: it spoke against), and the three that added most.
+        class that was said (negative: it spoke against), and the three that added most. For
+        late enhancement the answer is a case's, and ``p_scar_slices`` tells the row's slices,
+        in their order with semicolons between.
 
     Raises
     ------
@@ -104,7 +116,8 @@ def predict_heads(
     for sample, line in zip(samples, _answers(head, samples), strict=True):
         for index in sample.rows:
             row = rows[index]
-            records[index] = [row.subject, row.columns["image"], row.frame, row.slice, *line]
+            more = [sample.slices[index]] if sample.slices else []
+            records[index] = [row.subject, row.columns["image"], row.frame, row.slice, *line, *more]
     table = out / "predictions.csv"
     out.mkdir(parents=True, exist_ok=True)
     with replacing(table) as part, part.open("w", newline="", encoding="utf-8") as file:
@@ -147,10 +160,15 @@ def evaluate_heads(
             f"The manifest {manifest.name} has no row{of} with a {kind.column} that is known."
         )
     head = load_head(task, model)
-    samples = _read(head, rows, _segmenter(segmenter), truth=True, progress=progress)
-    answers = answers_of(head.head, head.classes, samples)
+    if task == SCAR:
+        assert head.encoder is not None
+        cases = read_cases(rows, head.encoder, labels=True, progress=progress)
+        mean, answers = scar_metrics(kind, head.classes, head.networks, rows, cases)
+    else:
+        samples = _read(head, rows, _segmenter(segmenter), truth=True, progress=progress)
+        answers = answers_of(head.head, head.classes, samples)
+        mean = metrics_of(answers)
     subjects = {s: {"accuracy": v} for s, v in answers.by_subject().items()}
-    mean = metrics_of(answers)
     if head.encoder is None and all(row.label for row in rows):
         drawn = answers_of(head.head, head.classes, read_patients(kind, rows, None, truth=True))
         mean |= {f"{k}_expert_labels": v for k, v in metrics_of(drawn).items()}
@@ -170,7 +188,24 @@ def _read(
 ) -> list[Sample]:
     if head.encoder is None:
         return read_patients(head.task, rows, segment, truth=truth, progress=progress)
+    if head.task.name == SCAR:
+        return _scar_samples(head, read_cases(rows, head.encoder, labels=False, progress=progress))
     return read_pictures(head.task, rows, head.encoder, truth=truth, progress=progress)
+
+
+def _scar_samples(head: HeadModel, cases: Sequence[Case]) -> list[Sample]:
+    """A sample a case, with the chance of scar in each slice under its place in the case."""
+    probe, by_slice = head.networks["probe"], head.networks["slices"]
+    assert isinstance(probe, WallProbe)
+    assert isinstance(by_slice, LinearHead)
+    samples = []
+    for case in cases:
+        numbers = numbers_of(probe, case)
+        chances = probabilities(by_slice, numbers)[:, 1]
+        owner = np.repeat(case.rows, case.slices_a_row)
+        told = {r: ";".join(f"{p:.4f}" for p in chances[owner == r]) for r in case.rows}
+        samples.append(Sample(case.subject, case.rows, summed(numbers), None, slices=told))
+    return samples
 
 
 def _segmenter(name: str | Path | None) -> Segmenter:
@@ -185,6 +220,8 @@ def _segmenter(name: str | Path | None) -> Segmenter:
 
 def _columns(head: HeadModel) -> list[str]:
     columns = [f"p_{name}" for name in head.classes]
+    if head.task.name == SCAR:
+        return [*columns, "p_scar_slices"]
     if head.encoder is not None:
         return columns
     return [*columns, "because", *BIOMARKERS, *(f"for_{name}" for name in BIOMARKERS)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from napari_cmr.learn.heads.tasks import HeadTask
 from napari_cmr.nets.features import FrozenEncoder, picture_features, pictures
 
 Segmenter = Callable[[Stack], Segmentation]
+Features = dict[Path, FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +33,8 @@ class Sample:
         Its class, None where the manifest does not say.
     measured
         The numbers as a reader knows them, where they are more than a vector.
+    slices
+        What is said of the slices of each row, where slices are told apart.
     """
 
     subject: str
@@ -38,6 +42,7 @@ class Sample:
     values: FloatArray
     truth: str | None
     measured: dict[str, float] | None = None
+    slices: dict[int, str] | None = None
 
 
 def read_pictures(
@@ -46,13 +51,24 @@ def read_pictures(
     encoder: FrozenEncoder,
     *,
     truth: bool,
+    cache: Features | None = None,
     progress: Progress | None = None,
 ) -> list[Sample]:
-    """One sample an image: the mean of its pictures' features."""
+    """One sample an image: the mean of its pictures' features.
+
+    Parameters
+    ----------
+    cache
+        Features of this encoder by image, looked up and added to.
+    """
+    known = {} if cache is None else cache
     found = []
     for index, row in enumerate(rows):
-        stack = load_image(row)
-        values = picture_features(stack, encoder, pictures(stack)).mean(0).double().numpy()
+        if row.image not in known:
+            stack = load_image(row)
+            features = picture_features(stack, encoder, pictures(stack))
+            known[row.image] = features.mean(0).double().numpy()
+        values = known[row.image]
         found.append(Sample(row.subject, (index,), values, task.truth(row) if truth else None))
         if progress is not None:
             progress(index + 1, len(rows))
@@ -88,7 +104,7 @@ def read_patients(
         own = [rows[i] for i in numbers]
         measured = _measured(own, segment)
         values = as_features([measured])[0]
-        said = _one_truth(task, own) if truth else None
+        said = one_truth(task, own) if truth else None
         found.append(Sample(subject, tuple(numbers), values, said, measured))
         if progress is not None:
             progress(done + 1, len(groups))
@@ -138,7 +154,14 @@ def _two_phases(pair: Sequence[ManifestRow], segment: Segmenter | None) -> Segme
     return Segmentation.on(both, np.concatenate([one.labels for one in labels]))
 
 
-def _one_truth(task: HeadTask, rows: Sequence[ManifestRow]) -> str | None:
+def one_truth(task: HeadTask, rows: Sequence[ManifestRow]) -> str | None:
+    """The class of a person whose rows say it, None where none does.
+
+    Raises
+    ------
+    InputError
+        If they disagree.
+    """
     said = {task.truth(row) for row in rows} - {None}
     if len(said) > 1:
         raise InputError(
