@@ -21,6 +21,7 @@ from napari_cmr.review import (
     Proposal,
     Record,
     ReviewSession,
+    StudyOpened,
     Undone,
     Verdict,
     between_phases,
@@ -116,10 +117,10 @@ class Corrections:
                 self._numbers.start()
             case Undone(step=step, again=again):
                 self._show_step(step, again=again)
+            case StudyOpened():
+                self.hear()
             case ProjectChosen():
                 self._listen()
-            case Judged():
-                pass
         if not isinstance(event, Judged):
             self._drop_proposal()
         self.show_state()
@@ -133,10 +134,12 @@ class Corrections:
             self._stage.go_to(phase=phase, slice_index=index)
 
     def hear(self) -> None:
-        """Listen to the brush on the contours that are there now."""
+        """Listen to the brush on the contours that are there now, and to no other."""
         layer = self._stage.contours
-        if layer is not None and (self._brush is None or self._brush.layer is not layer):
-            self._let_go()
+        if self._brush is not None and self._brush.layer is layer:
+            return
+        self._let_go()
+        if layer is not None:
             self._brush = Brush(layer, self._stroke)
             self._bind(layer)
 

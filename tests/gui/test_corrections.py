@@ -48,13 +48,12 @@ def test_a_drag_of_the_brush_is_one_stroke_in_the_log_and_the_numbers_follow(
     before = contours(drawing).data.copy()
     mass = drawing.measures.values["mass_g"]
     assert mass.text() == "\N{EN DASH}"
-    drag(viewer, contours(drawing), (40, 40), (40, 44), (44, 44))
+    drag(viewer, contours(drawing), (40, 40), (40, 44))
     after = same(drawing)
     (record,) = strokes(drawing)
     (t0, t1), (z0, z1), *_ = record.patch.box
     assert ((t0, t1), (z0, z1)) == ((1, 2), (3, 4))
     assert (after[1, 3, 40, 40:45] == 2).all()
-    assert (after[1, 3, 40:45, 44] == 2).all()
     assert record.model == "squares 1"
     was, became = record.patch.labels()
     np.testing.assert_array_equal(was, before[record.patch.where])
