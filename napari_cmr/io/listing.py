@@ -49,11 +49,11 @@ def list_files(path: Path, cancel: Cancel | None) -> Listing:
         return _one_file(path, cancel)
     if not _is(path.is_dir):
         raise NothingToReadError(f"There is no file or folder {path}.")
-    files = _walk(path)
-    if not files:
+    files, passed = _walk(path)
+    if not files and not passed:
         raise NothingToReadError(f"The folder {path} is empty; choose one with DICOM or NIfTI.")
     archives = [f for f in files if _is_named_zip(f)]
-    listing = Listing([f for f in files if not _is_named_zip(f)])
+    listing = Listing([f for f in files if not _is_named_zip(f)], skipped=passed)
     if len(archives) > _ARCHIVES_IN_A_FOLDER:
         listing.skipped["zip archive, one of many; open it by itself"] = len(archives)
         return listing
@@ -92,7 +92,7 @@ def _one_file(path: Path, cancel: Cancel | None) -> Listing:
 
 
 def _add(listing: Listing, unpacked: Unpacked) -> None:
-    files = _walk(unpacked.folder)
+    files, _ = _walk(unpacked.folder)
     nested = [f for f in files if _is_named_zip(f)]
     listing.files += [f for f in files if not _is_named_zip(f)]
     listing.unpacked += (unpacked,)
@@ -101,14 +101,23 @@ def _add(listing: Listing, unpacked: Unpacked) -> None:
     listing.skipped = +listing.skipped
 
 
-def _walk(folder: Path) -> list[Path]:
-    files = [
-        Path(below, name)
-        for below, _, names in os.walk(folder)
-        for name in names
-        if not name.startswith(".")
-    ]
-    return sorted(f for f in files if f.is_file())
+def _walk(folder: Path) -> tuple[list[Path], Counter[str]]:
+    """Files of a folder and all folders in it, and folders that were passed over, by reason."""
+    passed: Counter[str] = Counter()
+    files: list[Path] = []
+
+    def closed(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            reason = error.strerror or "no reason given"
+            raise NothingToReadError(f"Cannot list {folder} ({reason}); choose another folder.")
+        passed["folder that may not be opened"] += 1
+
+    for below, folders, names in os.walk(folder, onerror=closed):
+        passed["link to a folder, not followed"] += sum(
+            Path(below, f).is_symlink() for f in folders
+        )
+        files += [Path(below, name) for name in names if not name.startswith(".")]
+    return sorted(f for f in files if f.is_file()), +passed
 
 
 def _is_named_zip(path: Path) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pydicom
 import pytest
@@ -102,3 +105,36 @@ def test_pixels_scaled_by_zero_are_taken_as_they_are_stored_and_this_is_said(tmp
 def test_a_name_longer_than_any_is_no_place(tmp_path) -> None:
     with pytest.raises(NothingToReadError, match="no file or folder"):
         io.scan(tmp_path / ("x" * 5000))
+
+
+@pytest.fixture
+def closed(monkeypatch):
+    """Make folders of that name closed to their reader, which root's own rights would not."""
+    real = os.scandir
+
+    def scandir(path=".", *arguments):
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *arguments)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+
+
+def test_folders_that_are_closed_or_links_are_counted(tmp_path, closed) -> None:
+    write_dicom(cine(SHAPE), tmp_path / "study")
+    (tmp_path / "study" / "closed").mkdir()
+    (tmp_path / "study" / "link").symlink_to(tmp_path, target_is_directory=True)
+    catalogue = io.scan(tmp_path / "study")
+    assert catalogue.skipped == {
+        "folder that may not be opened": 1,
+        "link to a folder, not followed": 1,
+    }
+    assert [e.shape for e in catalogue.entries] == [SHAPE]
+
+
+def test_a_closed_folder_is_not_called_empty(tmp_path, closed) -> None:
+    (tmp_path / "closed").mkdir()
+    with pytest.raises(NothingToReadError, match=r"Cannot list .*closed \(Permission denied\)"):
+        io.scan(tmp_path / "closed")
+    with pytest.raises(NothingToReadError, match="1 folder that may not be opened"):
+        io.scan(tmp_path)
