@@ -72,8 +72,9 @@ def run(n_files: int, *, seed: int = 0, only: str = "", jobs: int = 1) -> list[R
 def import_all() -> None:
     """What children then need not import."""
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
-    from napari_cmr import io, nets  # noqa: F401
+    from napari_cmr import io  # noqa: F401
     from napari_cmr.learn import checkpoint  # noqa: F401
+    from napari_cmr.nets import encoders, shelf  # noqa: F401
 
 
 def fuzz(reader: Reader, cases: range, seed: int, home: Path) -> Result:
