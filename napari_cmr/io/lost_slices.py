@@ -71,7 +71,7 @@ def lost_images_finding(
     return Finding(
         "lost-slice",
         f"{len(gone)} slice(s) {whereabouts(gone, kept)} are missing: none of their {n_images} "
-        "image(s) here is whole.",
+        "image(s) here can be read.",
         f"They are left out, and {consequence(gone, kept)}; fetch the study again.",
     )
 
