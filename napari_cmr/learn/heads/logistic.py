@@ -79,7 +79,7 @@ def fit_head(samples: Samples, penalty: float) -> LinearHead:
     standard = (known - centre) / scale
     # In the span of the rows the problem is the same and never wider than they are many.
     wide = standard.shape[1] > standard.shape[0]
-    basis = np.linalg.svd(standard, full_matrices=False)[2] if wide else None
+    basis = _span(standard) if wide else None
     inner = standard if basis is None else standard @ basis.T
     weight, bias = _minimise(inner, samples, penalty)
     head = LinearHead(values.shape[1], samples.n_classes)
@@ -146,6 +146,13 @@ def balanced_loss(samples: Samples, found: FloatArray) -> float:
     """Mean negative log probability of the true class, classes and subjects weighing alike."""
     true = np.clip(found[np.arange(len(found)), samples.classes], 1e-9, 1)
     return float(-(_weights(samples) * np.log(true)).sum())
+
+
+def _span(rows: FloatArray) -> FloatArray:
+    """``(r, d)`` orthonormal rows that span ``(n, d)`` ones, n being less than d."""
+    values, vectors = np.linalg.eigh(rows @ rows.T)
+    kept = values > values[-1] * 1e-10
+    return np.asarray((vectors[:, kept] / np.sqrt(values[kept])).T @ rows)
 
 
 def _minimise(inner: FloatArray, samples: Samples, penalty: float) -> tuple[FloatArray, FloatArray]:
