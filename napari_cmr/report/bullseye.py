@@ -101,7 +101,7 @@ def _add_text(drawing: Any, plot: BullsEye, segment: int, x: float, y: float) ->
     value = plot.values.get(segment)
     text = "\N{EN DASH}" if value is None else f"{value:.{plot.decimals}f}"
     dark = _luminance(_colour(plot, segment)) < 0.5
-    ink, pale = ("#ffffff", "#dddddd") if dark else (_INK, _PALE)
+    ink, pale = ("#ffffff", "#ffffff") if dark else (_INK, _INK)
     for words, font, size, colour, dy in (
         (text, "Helvetica-Bold", 7.5, ink, -5),
         (str(segment), "Helvetica", 4.5, pale, 3),

@@ -129,7 +129,7 @@ class EnhancementContent:
             for key in KEYS.values()
             if any(n.name == f"scar_{key}_percent" for n in self.measurement.numbers)
         ]
-        thresholds = [m.split("; remote wall")[0] for m in methods]
+        thresholds = [m.split("; remote wall")[0].replace("; ", ", ") for m in methods]
         remote = {m.split("remote wall: ")[1] for m in methods if "remote wall: " in m}
         return (
             ("Contours", self.segmentation.model or "given labels, origin not stated"),
