@@ -125,7 +125,7 @@ def compare(
         )
     _show(other, version, judgement)
     if json is not None:
-        told: dict[str, Any] = {"before": other, "after": version}
+        told: dict[str, Any] = {"from": other, "to": version}
         write_json(json, told | judgement.model_dump(mode="json"))
 
 

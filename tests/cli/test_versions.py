@@ -43,7 +43,7 @@ def test_the_round_of_retraining_comparing_going_back_and_handing_on(call, tmp_p
 
     shown = call("versions", "compare", "v0002", "--project", "p", "--json", "c.json")
     assert f"{told['judgement']['after']:.3f}" in shown
-    assert json.loads((tmp_path / "c.json").read_text())["before"] == "v0001"
+    assert json.loads((tmp_path / "c.json").read_text())["from"] == "v0001"
     again = call("versions", "compare", "v0002", "--project", "p", "--manifest", manifest)
     assert again == shown
 
