@@ -201,7 +201,8 @@ def _check_task(task: str) -> None:
 def _verdict(record: VersionRecord) -> str:
     if record.judgement is None:
         return {"start": "the start", "imported": "taken in"}.get(record.origin, "")
-    told = {True: "not worse", False: "did not pass", None: "not judged"}[record.judgement.not_worse]
+    verdicts = {True: "not worse", False: "did not pass", None: "not judged"}
+    told = verdicts[record.judgement.not_worse]
     if record.judgement.before is not None:
         told += f" ({record.judgement.before:.3f} to {record.judgement.after:.3f})"
     return told + (", kept anyway" if record.kept_anyway else "")
