@@ -251,7 +251,8 @@ def tables(folder: Path) -> list[Seed]:
 def ranges(folder: Path) -> list[Seed]:
     _new(folder / "ranges.csv").write_text(
         "name,low,high,sex,age_from,age_to,papillary,bsa,source\n"
-        "lv_ef_percent,50,70,F,20,80,cavity,,ours\nlv_edvi,50,70,M,20,80,mass,Mosteller,ours\n"
+        "lv_ef_percent,50,70,F,20,80,cavity,,ours\n"
+        "lv_edv_ml_per_m2,50,70,M,20,80,mass,Mosteller,ours\n"
     )
     return [of_folder(folder)]
 
