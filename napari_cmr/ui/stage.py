@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from napari.components.overlays import BrushCircleOverlay
 from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
 
@@ -38,6 +39,7 @@ class Stage:
         self._on_phase = on_phase
         self._letters = EdgeLetters(viewer)
         self._source: Source | None = None
+        _unbox_brush(viewer)
         viewer.dims.events.point.connect(self._moved)
         viewer.dims.events.order.connect(self._moved)
         viewer.dims.events.ndisplay.connect(self._moved)
@@ -88,10 +90,11 @@ class Stage:
     def clear(self, keep: Catalogue | None = None) -> None:
         """Take the layers of other studies than the one to keep off the viewer."""
         self._source = None
-        for layer in list(self._viewer.layers):
-            source = source_of(layer)
-            if source is not None and source.catalogue is not keep:
-                self._remove(layer)
+        self._remove(
+            layer
+            for layer in self._viewer.layers
+            if (source := source_of(layer)) is not None and source.catalogue is not keep
+        )
 
     def show_stack(self, source: Source) -> None:
         """Show a stack alone: the middle slice, first phase, the picture filling the canvas.
@@ -99,10 +102,11 @@ class Stage:
         Layers of the study's other stacks go, since their slices would share the sliders.
         """
         self._source = source
-        for layer in list(self._viewer.layers):
-            other = source_of(layer)
-            if other is not None and other.stack is not source.stack:
-                self._remove(layer)
+        self._remove(
+            layer
+            for layer in self._viewer.layers
+            if (other := source_of(layer)) is not None and other.stack is not source.stack
+        )
         if self.image is None:
             data, options, _ = image_layer(source)
             self._viewer.add_image(data, **options)
@@ -144,8 +148,7 @@ class Stage:
 
     def remove_contours(self) -> None:
         """Take contours and previews off the viewer."""
-        for layer in self._labels_layers():
-            self._remove(layer)
+        self._remove(self._labels_layers())
 
     def start_drawing(self, labels: LabelArray) -> None:
         """Give the reader the brush, on contours that begin with the given labels."""
@@ -165,7 +168,7 @@ class Stage:
         """Show what is proposed for some frames, filled and half clear; no frames end it."""
         layer = self.preview
         if layer is not None:
-            self._remove(layer)
+            self._remove([layer])
         if self._source is None or not frames:
             return
         labels = np.zeros(self._source.stack.shape, np.uint8)
@@ -186,11 +189,17 @@ class Stage:
         layer.contour = CONTOUR_PIXELS
         return layer
 
-    def _remove(self, layer: Layer) -> None:
-        """Take a layer off, tool first: napari draws the brush's circle past its layer's end."""
-        if isinstance(layer, Labels):
-            layer.mode = "pan_zoom"
-        self._viewer.layers.remove(layer)
+    def _remove(self, layers: Iterable[Layer]) -> None:
+        """Take layers off, all tools first: napari draws the brush's circle past its layer's end.
+
+        The image often goes before the contours, and by then the brush must be away already.
+        """
+        going = list(layers)
+        for layer in going:
+            if isinstance(layer, Labels):
+                layer.mode = "pan_zoom"
+        for layer in going:
+            self._viewer.layers.remove(layer)
 
     def _labels_layers(self) -> list[Any]:
         if self._source is None:
@@ -228,6 +237,18 @@ class Stage:
             return
         self._letters.show(edges(self._source.stack.geometry, self.slice))
         self._on_phase(self.phase)
+
+
+def _unbox_brush(viewer: Any) -> None:
+    """Never draw a box behind the brush's circle.
+
+    napari 0.9.2 shows that box when a layer goes or layers change places while a brush is out,
+    and never hides it again: a dark square that stays, and that has crashed OpenGL when it was
+    all there was to draw.
+    """
+    for overlay in viewer.canvas.overlays.values():
+        if isinstance(overlay, BrushCircleOverlay):
+            overlay.box = False
 
 
 def _colours() -> DirectLabelColormap:

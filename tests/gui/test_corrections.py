@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QApplication, QFileDialog
+from vispy.scene.visuals import Rectangle
 
 from napari_cmr.core import Segmentation
 from napari_cmr.review import Kind, Project, State, Verdict, default_folder
 
 from .conftest import WAIT_MS, settle
-from .hand import drag, press
+from .hand import canvas, drag, press
 from .test_dock import click, segmented  # noqa: F401
 
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -35,6 +36,18 @@ def same(dock):
     labels = dock.session.reading.history.labels
     np.testing.assert_array_equal(contours(dock).data, labels)
     return labels.copy()
+
+
+def boxes(viewer):
+    """The boxes behind overlays that are on the canvas."""
+    children = viewer.window._qt_viewer.canvas.view.children
+    return [node for node in children if isinstance(node, Rectangle)]
+
+
+def process(viewer):
+    """Draw the canvas as it is now."""
+    canvas(viewer).repaint()
+    QApplication.processEvents()
 
 
 def strokes(dock):
@@ -148,6 +161,51 @@ def test_a_new_prediction_leaves_what_was_drawn(drawing, viewer, predictor, qtbo
     predictor.let_go()
     settle(drawing, qtbot)
     np.testing.assert_array_equal(same(drawing), drawn)
+
+
+def test_another_study_and_back_keeps_contours_state_phases_and_place(
+    drawing, viewer, study_folder, open_study, qtbot
+):
+    viewer.dims.set_current_step((0, 1), (2, 4))
+    drag(viewer, contours(drawing), (40, 40), (42, 40))
+    drawn = same(drawing)
+    click(qtbot, drawing.measures.set_es)
+    drawing.coordinator.corrections._note_position()
+    open_study(study_folder)
+    np.testing.assert_array_equal(same(drawing), drawn)
+    assert viewer.dims.current_step[:2] == (2, 4)
+    assert drawing.session.measures.es_phase == 2
+    assert drawing.session.state is State.CORRECTED
+    click(qtbot, drawing.review.undo)
+    assert not (same(drawing) == 2).any()
+
+
+def test_a_study_opened_while_the_brush_is_out_leaves_no_box_of_the_brush_on_the_canvas(
+    drawing, viewer, study_folder, open_study, qtbot
+):
+    """napari's box behind the circle stayed when a layer went, and drawing it has crashed."""
+    undrawn = same(drawing)
+    for _ in range(3):
+        drag(viewer, contours(drawing), (40, 40), (42, 40))
+        drawn = same(drawing)
+        drawing.coordinator.stage.clear()
+        process(viewer)
+        assert boxes(viewer) == []
+        open_study(study_folder)
+        process(viewer)
+        assert boxes(viewer) == []
+        np.testing.assert_array_equal(same(drawing), drawn)
+        click(qtbot, drawing.review.undo)
+        np.testing.assert_array_equal(same(drawing), undrawn)
+        click(qtbot, drawing.review.draw)
+        contours(drawing).selected_label = 2
+
+
+def test_a_layer_that_a_reader_removes_while_the_brush_is_out_leaves_no_box(drawing, viewer):
+    drag(viewer, contours(drawing), (40, 40), (42, 40))
+    viewer.layers.remove(drawing.coordinator.stage.image)
+    process(viewer)
+    assert boxes(viewer) == []
 
 
 def test_drawing_begins_on_a_stack_without_contours(open_study, study_folder, viewer, qtbot):
