@@ -164,7 +164,7 @@ def _checked(path: Path, infos: list[zipfile.ZipInfo], limits: Limits) -> _Budge
     budget = _Budget(path, limits.total_bytes)
     for info in infos:
         name = _safe_name(path, info)
-        if info.is_dir() or not name.parts or _is_system_file(name):
+        if not name.parts or info.is_dir() or _is_system_file(name):  # is_dir needs a name
             continue
         if info.flag_bits & 0x1:
             raise ArchiveError(f"{path.name} is locked by a password; unpack it yourself.")

@@ -205,7 +205,10 @@ def smallest_dtype(places: Sequence[PixelPlace]) -> np.dtype[Any]:
     Whole slopes and intercepts keep whole numbers of 8 or 16 bits; all else becomes float32.
     """
     forms = {(p.kind, p.bits_stored, p.slope, p.intercept) for p in places}
-    if any(kind == "f" or not (s.is_integer() and i.is_integer()) for kind, _, s, i in forms):
+    if any(
+        kind == "f" or bits > 32 or not (s.is_integer() and i.is_integer())
+        for kind, bits, s, i in forms
+    ):
         return np.dtype(np.float32)
     ends = [
         v * p.slope + p.intercept

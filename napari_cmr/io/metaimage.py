@@ -116,10 +116,13 @@ def _parts(path: Path) -> tuple[dict[str, str], bytes]:
         if header["ElementDataFile"] == "LOCAL":
             return header, file.read()
     # Only a file beside the header: a header must not point anywhere else.
-    beside = path.with_name(Path(header["ElementDataFile"].replace("\\", "/")).name)
-    if not beside.is_file():
-        raise InputError(f"The pixels of {path.name} are missing: there is no {beside.name}.")
-    return header, beside.read_bytes()
+    name = Path(header["ElementDataFile"].replace("\\", "/")).name
+    try:
+        return header, path.with_name(name).read_bytes()
+    except (OSError, ValueError) as error:  # no such file, or no name that a file can have
+        raise InputError(
+            f"The pixels of {path.name} are missing: {name[:80]!r} cannot be read."
+        ) from error
 
 
 def _says_true(header: dict[str, str], key: str) -> bool:

@@ -57,6 +57,8 @@ def read_video(path: Path, *, frame: int | None = None, step: int = 1) -> tuple[
     if not kept:
         which = "frame" if frame is None else f"frame {frame}"
         raise InputError(f"The video {path.name} has no {which}; frames count from 0.")
+    if len({f.shape for f in kept}) > 1:
+        raise InputError(f"The frames of {path.name} differ in size: it is damaged.")
     return np.asarray(np.stack(kept), np.uint8), rate
 
 

@@ -13,6 +13,9 @@ from torch import Tensor, nn
 
 from napari_cmr.core import InputError, replacing
 
+_DAMAGE = (SafetensorError, OSError, KeyError, TypeError, ValueError)
+"""What reading a damaged file ends in: no state, no JSON, tensors of other names."""
+
 
 def save_checkpoint(
     path: Path,
@@ -57,16 +60,16 @@ def load_checkpoint(
     try:
         with safe_open(path, "pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            state: dict[str, Any] = json.loads(file.metadata()["state"])
+            state: dict[str, Any] = dict(json.loads(file.metadata()["state"]))
         for role, network in networks.items():
             network.load_state_dict(_under(tensors, role))
-    except (SafetensorError, OSError, KeyError, RuntimeError) as error:
+        if optimizer is not None:
+            _restore_moments(optimizer, _under(tensors, "optimizer"))
+    except (*_DAMAGE, RuntimeError) as error:
         raise InputError(
             f"The checkpoint {path} is damaged or of another encoder; "
             "remove it or choose another output folder."
         ) from error
-    if optimizer is not None:
-        _restore_moments(optimizer, _under(tensors, "optimizer"))
     return state
 
 
@@ -74,8 +77,8 @@ def read_state(path: Path) -> dict[str, Any]:
     """The state of a checkpoint without its tensors."""
     try:
         with safe_open(path, "pt") as file:
-            state: dict[str, Any] = json.loads(file.metadata()["state"])
-    except (SafetensorError, OSError, KeyError) as error:
+            state: dict[str, Any] = dict(json.loads(file.metadata()["state"]))
+    except _DAMAGE as error:
         raise InputError(f"The checkpoint {path} is damaged; remove it.") from error
     return state
 

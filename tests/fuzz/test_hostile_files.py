@@ -5,25 +5,31 @@ from __future__ import annotations
 import gzip
 import json
 import struct
+import zipfile
 import zlib
 
 import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+import torch
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGLSLossless,
     RLELossless,
 )
+from safetensors.torch import save_file
 
 from napari_cmr import io
 from napari_cmr.core import InputError, Segmentation
 from napari_cmr.io import declared_size
+from napari_cmr.io.archive import Limits, _checked
 from napari_cmr.io.declared_size import RATIO, inflated, is_plausible
 from napari_cmr.io.manifest import ManifestRow
 from napari_cmr.io.metaimage import read_metaimage
+from napari_cmr.io.video import read_video, write_video
+from napari_cmr.learn.checkpoint import load_checkpoint
 from napari_cmr.ui.task_runner import our_fault, where
 from tests.fuzz.seeds import models
 from tests.io.stacks import cine
@@ -263,3 +269,70 @@ def test_a_card_that_asks_for_all_memory_or_for_nonsense_is_refused(tmp_path, li
     (tmp_path / "card.json").write_text(json.dumps(card))
     with pytest.raises(InputError):
         nets.load_model(tmp_path)
+
+
+def test_pixels_of_more_bits_than_any_number_has_end_in_no_overflow(tmp_path):
+    files = io.write_dicom(cine(SMALL), tmp_path)
+    header_of(files[0], BitsStored=65535, RescaleSlope=2, RescaleIntercept=0)
+    entries = io.scan(tmp_path).entries
+    assert sum(e.n_files for e in entries) <= len(files)
+    for entry in entries:
+        assert np.isfinite(io.load(entry).pixels).all()
+
+
+def test_an_entry_without_a_name_is_left_out_of_an_archive(tmp_path):
+    path = tmp_path / "study.zip"
+    files = io.write_dicom(cine(SMALL), tmp_path / "study")
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in files:
+            archive.write(file, file.name)
+        archive.writestr("a", b"")
+    with zipfile.ZipFile(path) as archive:
+        infos = archive.infolist()
+    infos[-1].filename = ""
+    kept = _checked(path, infos, Limits())
+    assert len(kept.names) == len(files)
+
+
+def test_a_video_whose_frames_change_size_is_damaged(tmp_path, monkeypatch):
+    path = tmp_path / "loop.avi"
+    write_video(np.zeros((3, 32, 32), np.uint8), path)
+
+    class Frame:
+        def __init__(self, side):
+            self.side = side
+
+        def to_ndarray(self, **_):
+            return np.zeros((self.side, self.side), np.uint8)
+
+    monkeypatch.setattr("napari_cmr.io.video._kept", lambda *_: [Frame(32), Frame(16)])
+    with pytest.raises(InputError, match=r"differ in size: it is damaged"):
+        read_video(path)
+
+
+@pytest.mark.parametrize("name", ["", ".", "a" * 5000, "gone.raw", "nul\x00l.raw"])
+def test_a_metaimage_whose_pixels_no_file_can_hold_is_refused(tmp_path, name):
+    path = tmp_path / "image.mhd"
+    path.write_text(
+        f"NDims = 2\nDimSize = 2 2\nElementType = MET_UCHAR\nElementDataFile = {name}\n"
+    )
+    with pytest.raises(InputError, match=r"pixels of image\.mhd are missing|damaged MetaImage"):
+        read_metaimage(path)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "state"),
+    [
+        ({"n.weight": torch.zeros(1, 1)}, "{"),
+        ({"n.weight": torch.zeros(1, 1)}, "3"),
+        ({"n.weight": torch.zeros(1, 1), "optimizer.exp_avg": torch.zeros(1, 1)}, "{}"),
+        ({"n.weight": torch.zeros(1, 1), "optimizer.x.exp_avg": torch.zeros(1, 1)}, "{}"),
+        ({"n.weight": torch.zeros(1, 1), "optimizer.0.exp_avg": torch.zeros(1, 1)}, "{}"),
+    ],
+)
+def test_a_checkpoint_whose_state_or_moments_are_nonsense_is_refused(tmp_path, tensors, state):
+    path = tmp_path / "checkpoint.safetensors"
+    save_file(tensors, path, metadata={"state": state})
+    network = torch.nn.Linear(1, 1, bias=False)
+    with pytest.raises(InputError, match="is damaged or of another encoder"):
+        load_checkpoint(path, {"n": network}, torch.optim.AdamW(network.parameters()))
