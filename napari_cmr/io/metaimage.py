@@ -121,7 +121,7 @@ def _parts(path: Path) -> tuple[dict[str, str], bytes]:
         return header, path.with_name(name).read_bytes()
     except (OSError, ValueError) as error:  # no such file, or no name that a file can have
         raise InputError(
-            f"The pixels of {path.name} are missing: {name[:80]!r} cannot be read."
+            f"The pixels of {path.name} are missing: there is no {name[:80]}."
         ) from error
 
 
