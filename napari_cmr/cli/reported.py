@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from napari_cmr import io
 from napari_cmr.cli.progress import progress
 from napari_cmr.core import InputError, Segmentation, Stack
 from napari_cmr.report import ReviewRecord
-from napari_cmr.report.reviewing import TAKEN_BACK
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +76,7 @@ def _of_project(
     path: Path, stack: str | None, spacing: str, project: Path, reader: str | None
 ) -> Reported:
     """The labels that stand in a project's log, and who made them so."""
-    from napari_cmr.review import Project, Verdict, review_records, stack_key
+    from napari_cmr.review import Project, review_records, stack_key
     from napari_cmr.review.lines import lines
 
     opened = Project.look_into(project)
@@ -101,20 +99,7 @@ def _of_project(
         z, y, x = history.spacing_mm
         images = io.load(entry, spacing=(z, y, x))
     labelled = Segmentation.on(images, history.labels.copy(), history.model)
-    records = tuple(
-        ReviewRecord(
-            r.reader,
-            TAKEN_BACK if r.action == Verdict.NONE else r.action,
-            r.structures,
-            r.frames,
-            datetime.fromisoformat(r.began),
-            datetime.fromisoformat(r.ended),
-            r.model,
-            r.steps,
-        )
-        for r in review_records(opened, key)
-        if r.reader == line.reader
-    )
+    records = tuple(r for r in review_records(opened, key) if r.reader == line.reader)
     return Reported(
         images, labelled.with_findings(*history.findings), records, history.ed, history.es
     )

@@ -1,5 +1,6 @@
 """The one door through which a study is reviewed. No Qt."""
 
+from napari_cmr.report import ReviewRecord
 from napari_cmr.review.events import (
     Corrected,
     Event,
@@ -13,13 +14,14 @@ from napari_cmr.review.events import (
 )
 from napari_cmr.review.history import History, State, Touch
 from napari_cmr.review.interpolation import between_phases, between_slices
+from napari_cmr.review.open_study import Spacing
 from napari_cmr.review.predictors import Predictor, sax_predictor, suggested
 from napari_cmr.review.project import Project, default_folder, default_reader
 from napari_cmr.review.proposal import Proposal
 from napari_cmr.review.reading import Reading, replay
 from napari_cmr.review.record import Box, Frame, Kind, Patch, Record, Verdict, changed_box
-from napari_cmr.review.records import ReviewRecord, review_records
-from napari_cmr.review.session import ReviewSession, Spacing
+from napari_cmr.review.records import review_records
+from napari_cmr.review.session import ReviewSession
 from napari_cmr.review.study_key import StackInfo, stack_key
 from napari_cmr.review.task import Task
 

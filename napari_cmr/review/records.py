@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 
 from napari_cmr.core import Structure
+from napari_cmr.report import ReviewRecord
+from napari_cmr.report.reviewing import TAKEN_BACK
 from napari_cmr.review.history import History
 from napari_cmr.review.project import Project
 from napari_cmr.review.reading import replay
-from napari_cmr.review.record import Frame, Kind, Record
+from napari_cmr.review.record import Frame, Kind, Record, Verdict
 
 _ACTIONS = {
     Kind.STROKE: "corrected by hand",
@@ -21,48 +24,6 @@ _ACTIONS = {
     Kind.FLAG: "flagged",
     Kind.PHASES: "set ED and ES",
 }
-
-
-@dataclass(frozen=True)
-class ReviewRecord:
-    """One thing that a reader did and that stands.
-
-    Parameters
-    ----------
-    reader
-        Who.
-    action
-        What, in words: ``corrected by hand``, ``accepted``, ``set ED and ES``, ...
-    structures
-        Titles of the structures whose pixels changed.
-    frames
-        (phase, slice), counted from 0, of the frames that it is about, in order.
-    began, ended
-        UTC, ISO 8601; the same for a single step.
-    model
-        Name and version of the prediction that the labels stood on.
-    steps
-        How many steps were put together.
-    """
-
-    reader: str
-    action: str
-    structures: tuple[str, ...]
-    frames: tuple[Frame, ...]
-    began: str
-    ended: str
-    model: str
-    steps: int = 1
-
-    @property
-    def slices(self) -> tuple[int, ...]:
-        """The slices that it is about, counted from 0."""
-        return tuple(sorted({index for _, index in self.frames}))
-
-    @property
-    def phases(self) -> tuple[int, ...]:
-        """The phases that it is about, counted from 0."""
-        return tuple(sorted({phase for phase, _ in self.frames}))
 
 
 def review_records(project: Project, stack: str) -> list[ReviewRecord]:
@@ -87,7 +48,7 @@ def review_records(project: Project, stack: str) -> list[ReviewRecord]:
         history = replay(records, info.shape)
         standing = [*history.steps, *_last_notes(records, history)]
         found += _together(_one(r) for r in sorted(standing, key=lambda r: r.number))
-    return sorted(found, key=lambda r: r.began)
+    return sorted(found, key=_when)
 
 
 def _last_notes(records: Iterable[Record], history: History) -> list[Record]:
@@ -102,13 +63,22 @@ def _last_notes(records: Iterable[Record], history: History) -> list[Record]:
 
 
 def _one(record: Record) -> ReviewRecord:
-    action = record.body["verdict"] if record.kind is Kind.VERDICT else _ACTIONS[record.kind]
+    at = datetime.fromisoformat(record.at)
     structures, frames = _changed(record)
     if record.kind is Kind.VERDICT:
         frames = tuple((int(t), int(z)) for t, z in record.body["frames"])
-    return ReviewRecord(
-        record.reader, action, structures, frames, record.at, record.at, record.model
-    )
+    return ReviewRecord(record.reader, _action(record), structures, frames, at, at, record.model)
+
+
+def _action(record: Record) -> str:
+    if record.kind is not Kind.VERDICT:
+        return _ACTIONS[record.kind]
+    said = Verdict(record.body["verdict"])
+    return TAKEN_BACK if said is Verdict.NONE else said.value
+
+
+def _when(record: ReviewRecord) -> datetime:
+    return record.began or datetime.max.replace(tzinfo=UTC)
 
 
 def _changed(record: Record) -> tuple[tuple[str, ...], tuple[Frame, ...]]:

@@ -245,5 +245,4 @@ def test_review_records_say_who_did_what_where_and_on_which_model(session, proje
     ]
     assert found[1].structures == ("LV cavity", "LV myocardium", "RV cavity")
     assert found[1].frames == ((0, 3), (1, 2))
-    assert found[1].slices == (2, 3)
     assert found[2].frames == ((1, 2),)
