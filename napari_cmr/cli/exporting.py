@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from napari_cmr.io import Entry
 
 REPORT, CSV = "report.dcm", "measures.csv"
+# Names that count up: one call's phases or copies must not stand among another call's.
+_SEGMENTATIONS, _COPIES = "seg-*.dcm", "[0-9][0-9][0-9][0-9]*.dcm"
 
 
 def export(
@@ -65,7 +67,7 @@ def export(
         entry, segmentation, measures = _labelled(
             path, labels, model, stack, spacing, label_map, made_by
         )
-        with placing(out, overwrite=overwrite) as folder:
+        with placing(out, overwrite=overwrite, series=(_SEGMENTATIONS,)) as folder:
             if dicom:
                 _write_dicom(folder, entry, segmentation, measures, reader, organisation)
             if nifti:
@@ -184,7 +186,10 @@ def _deidentified(path: Path, out: Path, salt_file: Path | None, overwrite: bool
     with progress("Reading headers") as advance:
         catalogue = io.scan(path, progress=advance)
     files = io.dicom_files(catalogue)
-    with placing(out, overwrite=overwrite) as folder, progress("De-identifying") as advance:
+    with (
+        placing(out, overwrite=overwrite, series=(_COPIES,)) as folder,
+        progress("De-identifying") as advance,
+    ):
         copies = io.deidentified_copy(files, folder, salt, progress=advance)
         written = [f.name for f in copies.files]
     for finding in copies.findings:

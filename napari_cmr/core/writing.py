@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from zlib import crc32
 
 from napari_cmr.core.errors import InputError
+
+_HERE = f"{crc32(platform.node().encode()):08x}"
+_ORPHAN = re.compile(r"\.(?:.+\.)?([0-9a-f]{8})-([0-9]+)\.part(?:\..*)?")
+_looked_through: set[str] = set()  # folders, so that thousands of files cost one look
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Give a temporary name beside ``path``; on success the file there becomes ``path``.
 
-    The temporary name keeps the suffix, since writers choose their format by it.
+    The temporary name keeps the suffix, since writers choose their format by it. What killed
+    processes left half-written in the folder is removed.
 
     Raises
     ------
@@ -24,9 +33,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     target = Path(path)
     suffixes = "".join(target.suffixes[-2:])
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part{suffixes}")
+    partial = target.with_name(f".{target.name}.{_HERE}-{os.getpid()}.part{suffixes}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_orphans(target.parent)
         yield partial
         partial.replace(target)
     except OSError as error:
@@ -39,8 +49,20 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def placing(folder: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+def placing(
+    folder: str | Path, *, overwrite: bool = False, series: tuple[str, ...] = ()
+) -> Iterator[Path]:
     """Give a temporary folder inside ``folder``; on success its files move up, else none does.
+
+    What killed processes left half-written there is removed.
+
+    Parameters
+    ----------
+    overwrite
+        Replace older files of the same names.
+    series
+        Patterns of names that count up, such as ``seg-*.dcm``. Where older ones are replaced,
+        those beyond the new ones go too, so that one series is never of two calls.
 
     Raises
     ------
@@ -49,10 +71,12 @@ def placing(folder: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
         cannot be written to.
     """
     target = Path(folder)
-    partial = target / f".{os.getpid()}.part"
+    partial = target / f".{_HERE}-{os.getpid()}.part"
     new = [place for place in (target, *target.parents) if not place.exists()]
     try:
-        partial.mkdir(parents=True)
+        target.mkdir(parents=True, exist_ok=True)
+        _remove_orphans(target)
+        partial.mkdir()
         yield partial
         files = sorted(partial.iterdir())
         taken = [f.name for f in files if (target / f.name).exists()]
@@ -62,6 +86,8 @@ def placing(folder: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
             )
         for file in files:
             file.replace(target / file.name)
+        for old in _left_of(target, series, {f.name for f in files}):
+            old.unlink()
     except OSError as error:
         raise InputError(
             f"Cannot write to {target} ({_reason(error)}); choose another place."
@@ -71,6 +97,50 @@ def placing(folder: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
         with suppress(OSError):  # only empty folders go
             for place in new:
                 place.rmdir()
+
+
+def _left_of(folder: Path, series: tuple[str, ...], new: set[str]) -> list[Path]:
+    """Older files of the series that were written anew."""
+    rewritten = [p for p in series if any(Path(name).match(p) for name in new)]
+    return [f for p in rewritten for f in folder.glob(p) if f.name not in new]
+
+
+def _remove_orphans(folder: Path) -> None:
+    """Remove what processes of this computer that run no more left half-written, once a process.
+
+    Files of another computer, on a shared folder, are left: whether their process runs is not
+    known here.
+    """
+    place = str(folder.resolve())
+    if place in _looked_through:
+        return
+    _looked_through.add(place)
+    with os.scandir(folder) as found:
+        names = [e.name for e in found if e.name.startswith(".")]
+    for name in names:
+        owner = _ORPHAN.fullmatch(name)
+        if owner is not None and owner[1] == _HERE and not _runs(int(owner[2])):
+            orphan = folder / name
+            if orphan.is_dir() and not orphan.is_symlink():
+                shutil.rmtree(orphan, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    orphan.unlink()
+
+
+def _runs(process: int) -> bool:
+    """Whether another process is at work; one of this number before this one is not."""
+    if process == os.getpid():
+        return False
+    if sys.platform == "win32":  # a signal would end it there
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # another user's
+        return True
+    return True
 
 
 def _reason(error: BaseException | None) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -61,3 +64,47 @@ def test_the_files_of_one_call_come_together(tmp_path):
             (folder / name).write_text(name)
         assert not list((tmp_path / "new" / "deep").glob("[ab]"))
     assert sorted(p.name for p in (tmp_path / "new" / "deep").iterdir()) == ["a", "b"]
+
+
+KILLED = """
+import os, signal, sys
+from napari_cmr.core import placing, replacing
+with replacing(sys.argv[1] + "/numbers.csv") as part, placing(sys.argv[1]) as folder:
+    part.write_text("half")
+    (folder / "seg-001.dcm").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_goes_with_the_next_write_and_other_files_stay(tmp_path):
+    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path], check=False)
+    assert done.returncode == -signal.SIGKILL
+    left = sorted(tmp_path.iterdir())
+    assert len(left) == 2
+    assert all(p.name.startswith(".") for p in left)  # nothing under a final name
+    mine = tmp_path / ".mine.part"
+    mine.write_text("another program's")
+    elsewhere = tmp_path / ".a.csv.00000000-1.part.csv"  # another computer's, on a shared folder
+    elsewhere.write_text("half")
+    with replacing(tmp_path / "other.csv") as part:
+        part.write_text("whole")
+    assert sorted(tmp_path.iterdir()) == sorted([mine, elsewhere, tmp_path / "other.csv"])
+
+
+def test_a_running_process_keeps_what_it_is_writing(tmp_path):
+    from napari_cmr.core import writing
+
+    running = tmp_path / f".x.csv.{writing._HERE}-{os.getppid()}.part.csv"
+    running.write_text("half")
+    with placing(tmp_path) as folder:
+        (folder / "one").write_text("1")
+    assert running.exists()
+
+
+def test_a_series_that_is_replaced_leaves_nothing_of_the_longer_one_before(tmp_path):
+    for names in (["seg-001.dcm", "seg-002.dcm", "notes.txt"], ["seg-001.dcm"]):
+        with placing(tmp_path, overwrite=True, series=("seg-*.dcm", "*.csv")) as folder:
+            for name in names:
+                (folder / name).write_text(str(len(names)))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["notes.txt", "seg-001.dcm"]
+    assert (tmp_path / "seg-001.dcm").read_text() == "1"
