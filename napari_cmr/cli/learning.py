@@ -49,7 +49,7 @@ def finetune(
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
     config: Annotated[
         Path | None,
-        typer.Option(help="JSON with further settings of cine_sax_seg, or a card to repeat."),
+        typer.Option(help="JSON with further settings of a segmenter, or a card to repeat."),
     ] = None,
     name: Annotated[str | None, typer.Option(help="The model's name on its card.")] = None,
     version: Annotated[str, typer.Option(help="The model's version.")] = "1.0.0",
@@ -97,9 +97,10 @@ def finetune(
         return
     if encoder is not None:
         raise InputError(f"An encoder is chosen for {echo.TASK} only; here --start brings one.")
-    from napari_cmr.learn import SegmenterConfig, finetune_segmenter
+    from napari_cmr.learn import SEGMENTATION_TASKS, SegmenterConfig, finetune_segmenter
 
-    settings = SegmenterConfig.read(config) if config is not None else SegmenterConfig()
+    words = SEGMENTATION_TASKS[task]
+    settings = words.config if config is None else SegmenterConfig.read(config, words.config)
     settings = settings.with_steps(
         segmenter=steps,
         localiser=localiser_steps,
@@ -109,7 +110,8 @@ def finetune(
         manifest,
         out,
         settings,
-        name=name or "cine-sax-unet",
+        task=task,
+        name=name or words.model,
         version=version,
         weights=weight or None,
         start=start,

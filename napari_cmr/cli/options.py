@@ -25,7 +25,8 @@ SpacingText = Annotated[
 Task = Annotated[str, typer.Option(help="What the model does.")]
 
 HEADS = ("sequence_cls", "view_cls", "disease", "lge_pathology")
-TASKS = ("cine_sax_seg", "echo_lv_seg", *HEADS)
+SEGMENTERS = ("cine_sax_seg", "cine_lax_seg", "lge_sax_seg")
+TASKS = (*SEGMENTERS, "echo_lv_seg", *HEADS)
 
 
 def check_task(task: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,8 @@ class ManifestRow:
     """One image of a manifest; paths are absolute, everything else is as the CSV says.
 
     ``scribble`` is a label image that says something of some pixels only. ``spacing_mm`` is
-    (slice step, row, column). ``columns`` carries the other columns along.
+    (slice step, row, column). ``columns`` carries the other columns along. ``slices`` are the
+    rows of a stack whose slices are pictures of their own, see :func:`join_slices`.
     """
 
     subject: str
@@ -49,6 +52,7 @@ class ManifestRow:
     label_map: str = "cmr"
     spacing_mm: tuple[float, float, float] | None = None
     columns: dict[str, str] = field(default_factory=dict, hash=False)
+    slices: tuple[ManifestRow, ...] = ()
 
     def number(self, column: str) -> float | None:
         """A further column as a number, or None where it is empty or absent."""
@@ -97,6 +101,28 @@ def read_manifest(path: Path, *, need_labels: bool = False) -> list[ManifestRow]
     return rows
 
 
+def join_slices(rows: Iterable[ManifestRow]) -> list[ManifestRow]:
+    """One row a stack, where rows are slices of one: pictures that the column ``slice`` numbers.
+
+    Rows of one subject, frame, view, sequence, split and spacing belong together, if all or none
+    of them are labelled; every other row stays as it is. A joined row stands where its first
+    slice stood and carries that one's columns.
+    """
+    stacks: dict[tuple[object, ...], list[ManifestRow]] = defaultdict(list)
+    for index, row in enumerate(rows):
+        picture = row.image.suffix.lower() in PICTURES and row.slice.isdigit()
+        shared = (row.subject, row.frame, row.view, row.sequence, row.split, row.spacing_mm)
+        stacks[(*shared, row.label is None) if picture else (index,)].append(row)
+    joined = []
+    for group in stacks.values():
+        if len({int(row.slice) for row in group}) == len(group) > 1:
+            ordered = tuple(sorted(group, key=lambda row: int(row.slice)))
+            joined.append(replace(group[0], slices=ordered))
+        else:
+            joined += group
+    return joined
+
+
 def load_image(row: ManifestRow) -> Stack:
     """Load a row's image: NIfTI, MetaImage, a picture (one slice), a video, or a DICOM folder.
 
@@ -106,8 +132,10 @@ def load_image(row: ManifestRow) -> Stack:
     Raises
     ------
     InputError
-        If the image cannot be read.
+        If the image cannot be read, or the slices of a stack differ in size.
     """
+    if row.slices:
+        return _stacked(row)
     if row.image.is_dir():
         from napari_cmr.io import open_stack
 
@@ -147,6 +175,9 @@ def load_label(row: ManifestRow, stack: Stack) -> tuple[list[int], Segmentation]
     """
     if row.label is None:
         raise InputError(f"{row.subject} has no label in the manifest.")
+    if row.slices:
+        drawn = [load_label(part, load_image(part))[1].labels for part in row.slices]
+        return [0], Segmentation(np.concatenate(drawn, axis=1), stack.geometry)
     if row.label.suffix.lower() in PICTURES:
         array = np.asarray(_open(row.label, "P", "L"))[None, None]
         labels = label_map(row.label_map).to_cmr(array)
@@ -267,6 +298,17 @@ def parse_spacing(text: str) -> tuple[float, float, float] | None:
 
 def _picture(row: ManifestRow) -> Stack:
     return _without_header(row, np.asarray(_open(row.image, "L", "I;16", "I", "F"))[None, None])
+
+
+def _stacked(row: ManifestRow) -> Stack:
+    parts = [load_image(part) for part in row.slices]
+    if len({part.shape for part in parts}) > 1:
+        raise InputError(f"The slices of {row.subject} differ in size.")
+    geometry = Geometry.regular(
+        len(parts), row.spacing_mm or (1.0, 1.0, 1.0), spacing_known=row.spacing_mm is not None
+    )
+    pixels = np.concatenate([part.pixels for part in parts], axis=1)
+    return replace(parts[0], pixels=pixels, geometry=geometry)
 
 
 def _video(row: ManifestRow) -> Stack:

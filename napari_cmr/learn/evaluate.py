@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_cmr.core import InputError, Segmentation, Stack, Structure
-from napari_cmr.io.manifest import ManifestRow, load_image, load_label
+from napari_cmr.io.manifest import ManifestRow, join_slices, load_image, load_label
 from napari_cmr.measure import (
     MYOCARDIAL_DENSITY_G_PER_ML,
     dice,
@@ -69,7 +69,7 @@ def evaluate_segmenter(
     if not labelled:
         raise InputError("The manifest has no labelled row to evaluate on.")
     pairs: dict[str, list[LabelledPrediction]] = defaultdict(list)
-    for row in labelled:
+    for row in join_slices(labelled):
         pairs[row.subject].append(predict_labelled(row, segment))
     present = {int(v) for group in pairs.values() for p in group for v in np.unique(p.truth.labels)}
     structures = [Structure(v) for v in sorted(present - {0})]

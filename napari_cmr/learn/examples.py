@@ -12,9 +12,15 @@ import torch
 from torch import Tensor
 
 from napari_cmr.core import InputError, LabelArray, Stack, Structure
-from napari_cmr.io.manifest import ManifestRow, load_image, load_label, load_scribble
+from napari_cmr.io.manifest import (
+    ManifestRow,
+    join_slices,
+    load_image,
+    load_label,
+    load_scribble,
+)
 from napari_cmr.io.video import VIDEOS
-from napari_cmr.nets.locate import GUESSED_FIELD_MM, Heart
+from napari_cmr.nets.locate import GUESSED_FIELD_MM, Heart, HeartSize
 from napari_cmr.nets.neighbours import slice_distance
 
 
@@ -98,10 +104,10 @@ def load_labelled(rows: Sequence[ManifestRow], *, scribbles: bool = False) -> li
     """
     loaded = []
     stacks: dict[tuple[object, ...], Stack] = {}
-    for row in rows:
+    for row in join_slices(rows):
         if row.label is None and (row.scribble is None or not scribbles):
             continue
-        same = (row.image, row.subject, row.view, row.sequence, row.spacing_mm)
+        same = (row.image, row.subject, row.view, row.sequence, row.spacing_mm, row.slices)
         if row.image.suffix.lower() in VIDEOS or same not in stacks:  # a video's frame differs
             stacks[same] = load_image(row)
         stack = stacks[same]
@@ -139,7 +145,9 @@ def _named(row: ManifestRow) -> tuple[int, ...]:
 
 
 def load_frames(
-    rows: Sequence[ManifestRow], find: Callable[[Stack], Heart] | None = None
+    rows: Sequence[ManifestRow],
+    find: Callable[[Stack], Heart] | None = None,
+    size: HeartSize | None = None,
 ) -> list[LabelledFrame]:
     """Load the labelled phases of one manifest.
 
@@ -150,6 +158,8 @@ def load_frames(
     find
         Says where the heart is, the picture's middle where it finds none; the middle of what is
         labelled if None.
+    size
+        Of what is labelled, where the spacing is unknown; None leaves the guess.
 
     Raises
     ------
@@ -159,15 +169,21 @@ def load_frames(
     labelled = load_labelled(rows)
     if not any(row.structures for row in labelled):
         raise InputError("All labels of the manifest are empty; there is nothing to learn.")
-    return [frame for row in labelled for frame in _frames(row, find)]
+    return [frame for row in labelled for frame in _frames(row, find, size)]
 
 
-def _frames(row: LabelledRow, find: Callable[[Stack], Heart] | None) -> Iterator[LabelledFrame]:
+def _frames(
+    row: LabelledRow, find: Callable[[Stack], Heart] | None, size: HeartSize | None
+) -> Iterator[LabelledFrame]:
     stack = row.stack
     pixel_mm = stack.geometry.pixel_spacing
     if not stack.geometry.spacing_known:
         guess = GUESSED_FIELD_MM / max(stack.shape[2:])
         pixel_mm = (guess, guess)
+        if size is not None and row.labels.any():
+            _, _, *places = np.nonzero(row.labels)
+            height, width = (float(np.ptp(p) + 1) * guess for p in places)
+            pixel_mm = size.pixel_mm(pixel_mm, (height, width))
     centre_mm = None
     if find is not None:
         heart = find(stack)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from napari_cmr.core import InputError, Segmentation, Stack
+from napari_cmr.core import Cancel, InputError, Segmentation, Stack
 from napari_cmr.io.manifest import ManifestRow, read_manifest
 from napari_cmr.learn.evaluate import evaluate_segmenter, summarise
 from napari_cmr.learn.examples import load_frames
 from napari_cmr.learn.memory import within_memory
+from napari_cmr.learn.segmentation_tasks import SEGMENTATION_TASKS
 from napari_cmr.learn.segmenter import SegmenterConfig, StageConfig, Trained, train_stage
 from napari_cmr.learn.start import read_start
 from napari_cmr.nets import (
@@ -46,8 +48,11 @@ def finetune_segmenter(
     start: str | Path | None = None,
     heart_crop: bool = False,
     terms: str = TERMS,
+    task: str = "cine_sax_seg",
     threads: int = 2,
     say: Callable[[str], None] = print,
+    on_step: Callable[[int, float, nn.Module], None] | None = None,
+    cancel: Cancel | None = None,
 ) -> Card:
     """Train localiser and segmenter on the ``train`` rows and measure on ``validation``.
 
@@ -65,16 +70,26 @@ def finetune_segmenter(
     heart_crop
         Whether training crops lie round the heart that the shelf's localiser finds (the
         picture's middle where it finds none), as in use; round the labelled heart if not.
+    task
+        One of :data:`SEGMENTATION_TASKS`; the card says so. A start of another task gives what
+        fits: the stages of the same widths, without the last layer and the localiser.
     threads
         CPU threads of torch.
+    on_step
+        Called with (steps done, loss, the averaged network) of the segmenter's training.
 
     Raises
     ------
+    CancelledError
+        If ``cancel`` returned True between two steps; a second call goes on there.
     InputError
         If a manifest or a file it names, or the start, is at fault.
     """
     torch.set_num_threads(threads)
+    words = SEGMENTATION_TASKS[task]
     begun = read_start(start) if start is not None else None
+    if begun is not None and begun.whole is not None and begun.card.task != task:
+        begun = begun.for_another_task(config.segmenter.channels)
     config = config.begun_from(begun) if begun else config
     if config.localiser.steps == 0 and (begun is None or begun.whole is None):
         raise InputError("A localiser is trained in no steps only where the start has one.")
@@ -86,10 +101,13 @@ def finetune_segmenter(
     counts = {p: len({r.subject for r in rows}) for p, rows in train.items()}
     shares = list(weights) if weights else [float(n) for n in counts.values()]
     crops = _Crops() if heart_crop else None
-    frames = [
-        (share, load_frames(rows, crops))
-        for share, rows in zip(shares, train.values(), strict=True)
-    ]
+    frames = {
+        role: [
+            (share, load_frames(rows, crops, size))
+            for share, rows in zip(shares, train.values(), strict=True)
+        ]
+        for role, size in (("localiser", None), ("segmenter", config.heart_size))
+    }
     recipe = config.model_dump(mode="json") | {
         "start": begun.record() if begun else "scratch",
         "heart_crop": crops.record() if crops else "round the labels",
@@ -100,12 +118,13 @@ def finetune_segmenter(
             return train_stage(
                 role,
                 stage.model_copy(update={"batch": batch}),
-                frames,
+                frames[role],
                 out,
                 seed=config.seed,
                 on=on,
                 checkpoint_every_s=config.checkpoint_every_s,
                 say=say,
+                cancel=cancel,
                 **more,
             )
 
@@ -113,15 +132,19 @@ def finetune_segmenter(
 
     localiser = run_stage("localiser", config.localiser, start=begun.localiser() if begun else None)
 
+    test_time: dict[str, Any] = {"one_heart": config.one_heart}
+    if config.heart_size is not None:
+        test_time["heart_size"] = asdict(config.heart_size)
+
     def card_of(stages: dict[str, Trained], metrics: dict[str, dict[str, Metric]]) -> Card:
         return Card(
             name=name,
             version=version,
-            task="cine_sax_seg",
+            task=task,
             networks={role: stage.spec for role, stage in stages.items()},
             tier="full",
             parent=begun.title if begun else None,
-            test_time={"flips": config.flips, "one_heart": config.one_heart},
+            test_time=test_time | {"flips": config.flips},
             training_data=TrainingData(
                 sets={p.parent.name: n for p, n in counts.items()},
                 manifest_sha256=manifest_hash(manifests),
@@ -135,17 +158,13 @@ def finetune_segmenter(
             metrics=metrics,
             sha256="",
             licence="BSD-3-Clause for the weights; the training images have terms of their own",
-            intended_use="Short-axis cine: LV cavity, LV myocardium and RV cavity. Research only.",
-            bad_at=(
-                "slices above the mitral valve and at the very apex",
-                "sequences other than cine",
-                "hearts with a single ventricle or other complex anatomy, which it never saw",
-            ),
+            intended_use=words.intended_use,
+            bad_at=words.bad_at,
         )
 
     def model_of(network: nn.Module, spec: Network) -> Model:
         stages = {"localiser": localiser, "segmenter": Trained(spec, network, 0.0, 0)}
-        quick = {"flips": (), "one_heart": config.one_heart}
+        quick = test_time | {"flips": ()}
         card = card_of(stages, {}).model_copy(update={"test_time": quick})
         return Model(card, {"localiser": localiser.network, "segmenter": network})
 
@@ -168,6 +187,7 @@ def finetune_segmenter(
         start=begun,
         validate=judge,
         validate_every=config.validate_every,
+        on_step=on_step,
     )
     stages = {"localiser": localiser, "segmenter": segmenter}
     networks = {role: stage.network for role, stage in stages.items()}

@@ -20,7 +20,13 @@ from napari_cmr.core import (
     label_map,
     replacing,
 )
-from napari_cmr.io.manifest import PICTURES, ManifestRow, load_image, read_manifest
+from napari_cmr.io.manifest import (
+    PICTURES,
+    ManifestRow,
+    join_slices,
+    load_image,
+    read_manifest,
+)
 from napari_cmr.io.nifti import write_labels
 from napari_cmr.learn.echo.evaluate import evaluate_echo
 from napari_cmr.learn.evaluate import as_json, evaluate_segmenter, summarise
@@ -55,17 +61,21 @@ def predict_manifest(
     """
     rows = read_manifest(manifest)
     loaded = load_model(model, task=task)
-    records = []
-    for index, row in enumerate(rows):
+    outputs: dict[int, str] = {}
+    numbers = {id(row): index for index, row in enumerate(rows)}
+    for stack in join_slices(rows):
         check_cancel(cancel)
-        found = predict_stack(load_image(row), loaded, cancel=cancel)
-        name = _output_name(index, row)
-        _write(found, out / name)
-        records.append(
-            [row.subject, row.columns["image"], row.frame, row.slice, Path(name).as_posix()]
-        )
+        found = predict_stack(load_image(stack), loaded, cancel=cancel)
+        for place, row in enumerate(stack.slices or (stack,)):
+            index = numbers[id(row)]
+            outputs[index] = _output_name(index, row)
+            _write(found, place, out / outputs[index])
         if progress is not None:
-            progress(index + 1, len(rows))
+            progress(len(outputs), len(rows))
+    records = [
+        [row.subject, row.columns["image"], row.frame, row.slice, Path(outputs[index]).as_posix()]
+        for index, row in enumerate(rows)
+    ]
     table = out / "predictions.csv"
     with replacing(table) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -118,11 +128,11 @@ def _output_name(index: int, row: ManifestRow) -> str:
     return f"{index:05d}_{safe}{suffix}"
 
 
-def _write(found: Segmentation, path: Path) -> None:
-    """PNG for a picture's labels, else NIfTI with the axes that the image had."""
+def _write(found: Segmentation, place: int, path: Path) -> None:
+    """PNG of the slice at that place for a picture, else NIfTI with the axes of the image."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".png":
-        labels = label_map("cmr").from_cmr(found.labels[0, 0])
+        labels = label_map("cmr").from_cmr(found.labels[0, place])
         with replacing(path) as part:
             Image.fromarray(np.ascontiguousarray(labels)).save(part, format="PNG")
     else:

@@ -16,7 +16,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
-from napari_cmr.core import InputError, Structure
+from napari_cmr.core import Cancel, CancelledError, InputError, Structure
 from napari_cmr.learn.augment import AugmentConfig, make_view
 from napari_cmr.learn.checkpoint import load_checkpoint, save_checkpoint
 from napari_cmr.learn.examples import EvenSampler, LabelledFrame
@@ -25,6 +25,7 @@ from napari_cmr.learn.losses import partial_segmentation_loss
 from napari_cmr.learn.rates import parameter_groups
 from napari_cmr.learn.start import Start
 from napari_cmr.nets.card import InputGrid, Network
+from napari_cmr.nets.locate import HeartSize
 from napari_cmr.nets.neighbours import stride, with_neighbours
 from napari_cmr.nets.shelf import build, device
 
@@ -91,13 +92,17 @@ class SegmenterConfig(BaseModel):
         description="flips whose answers are averaged with the plain one at test time",
     )
     one_heart: bool = Field(default=True, description="take off what is not part of the heart")
+    heart_size: HeartSize | None = Field(
+        default=None,
+        description="of hearts without spacing, which keep the guess in training if None",
+    )
     seed: int = 0
     notes: str = Field(default="", description="what the other fields do not say")
     checkpoint_every_s: float = 120.0
     validate_every: int = 750
 
     @classmethod
-    def read(cls, path: Path) -> SegmenterConfig:
+    def read(cls, path: Path, default: SegmenterConfig | None = None) -> SegmenterConfig:
         """Read settings from JSON, or a card's recipe; what it does not say is as by default.
 
         Raises
@@ -114,7 +119,7 @@ class SegmenterConfig(BaseModel):
         told = told.get("recipe", told)  # a whole card will do
         wanted = {k: v for k, v in told.items() if k not in ("start", "heart_crop")}
         try:
-            return cls.model_validate(_merged(cls().model_dump(mode="json"), wanted))
+            return cls.model_validate(_merged((default or cls()).model_dump(mode="json"), wanted))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
@@ -179,16 +184,21 @@ def train_stage(
     validate: Validate | None = None,
     validate_every: int = 0,
     say: Callable[[str], None] = print,
+    on_step: Callable[[int, float, nn.Module], None] | None = None,
+    cancel: Cancel | None = None,
 ) -> Trained:
     """Train one network; continue from its checkpoint in ``out`` if there is one.
 
     Every step's pictures depend on the seed and the step alone, so a resumed run goes on with
     the step that a run never stopped would have taken. Where ``validate`` is given, the average
     with the best ``score`` is kept, else the last. ``start`` gives weights in place of chance.
-    ``on`` is the device, the GPU where there is one if None.
+    ``on`` is the device, the GPU where there is one if None. ``on_step`` is called with (steps
+    done, loss, the averaged network).
 
     Raises
     ------
+    CancelledError
+        If ``cancel`` returned True between two steps; a checkpoint is kept.
     ModelError
         If the start does not fit the network.
     InputError
@@ -204,7 +214,12 @@ def train_stage(
     begun, saved = time.monotonic() - run.seconds, time.monotonic()
     losses: list[float] = []
     while run.step < config.steps:
+        if cancel is not None and cancel():
+            run.save(checkpoint)
+            raise CancelledError("Cancelled.")
         losses.append(run.advance(*draw_batch(sampler, config, seed, run.step)))
+        if on_step is not None:
+            on_step(run.step, losses[-1], run.average)
         last = run.step == config.steps
         judged = validate is not None and (last or run.step % validate_every == 0)
         scores = run.judge(validate) if validate is not None and judged else {}
@@ -336,11 +351,13 @@ def draw_batch(
 
 
 def as_channels(labels: Tensor, names: Sequence[str]) -> Tensor:
-    """Canonical labels to channel numbers; infarct is wall, what has no channel background."""
+    """Canonical labels to channel numbers; a scar without its own is wall, others background."""
     table = torch.zeros(256, dtype=torch.uint8)
     for channel, name in enumerate(names):
         table[Structure[name]] = channel
-    table[Structure.INFARCT] = table[Structure.MVO] = table[Structure.MYO]
+    for scar in (Structure.INFARCT, Structure.MVO):
+        if scar.name not in names:
+            table[scar] = table[Structure.MYO]
     return table[labels.long()]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from napari_cmr.nets.unet import UNetEncoder
 from napari_cmr.nets.vit import VisionTransformer
 
 TRANSFORMER_MAPS = (16, 32, 64, 128)
+_NUMBER = re.compile(r"(?:stages|ups|joins)\.(\d+)\.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +52,32 @@ class Start:
         if self.whole is None:
             return None
         return start_of(self.whole, "localiser")
+
+    def for_another_task(self, channels: Sequence[int]) -> Start:
+        """What is of use to a network of these widths that draws other structures.
+
+        The stages of the same widths from the finest on, in encoder and decoder; not the last
+        layer, whose channels mean other things. The rest begins by chance.
+        """
+        mine = self.network["channels"]
+        shared = next(
+            (i for i, (a, b) in enumerate(zip(mine, channels, strict=False)) if a != b),
+            min(len(mine), len(channels)),
+        )
+        kept = {}
+        for name, value in self.weights.items():
+            part, number = name.split(".")[0], _NUMBER.search(name)
+            if number is None:
+                continue
+            stage = int(number[1])
+            if part != "encoder":  # the decoder counts from its coarsest stage, of two widths
+                stage = len(mine) - 1 - stage
+                theirs = f"{part}.{len(channels) - 1 - stage}."
+                name = name.replace(f"{part}.{number[1]}.", theirs, 1)
+            if stage < shared:
+                kept[name] = value
+        network = {"encoder": self.network["encoder"], "channels": tuple(channels)}
+        return Start(self.card, network, kept)
 
     def give(self, network: nn.Module, spec: Network) -> set[str]:
         """Copy the weights into a network and return their names.
@@ -108,8 +137,8 @@ def read_start(name: str | Path, *, decoder: bool = True) -> Start:
         If there is none of that name, it is altered, or no segmenter can begin with it.
     """
     card = find_card(name)
-    if card.task == "cine_sax_seg":
-        return start_of(load_model(name), "segmenter")
+    if "segmenter" in card.networks and "localiser" in card.networks:
+        return start_of(load_model(name, task=card.task), "segmenter")
     card, encoder, others = load_encoder(name)
     made = card.networks["encoder"].encoder
     if isinstance(encoder, UNetEncoder):

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from napari_cmr.core import LabelArray, Structure
 
+WALL = (Structure.MYO, Structure.INFARCT, Structure.MVO)
 _TOUCHING = ndimage.generate_binary_structure(3, 3)
 
 Mask = npt.NDArray[np.bool_]
@@ -21,13 +22,13 @@ def one_heart(labels: LabelArray) -> LabelArray:
     Parameters
     ----------
     labels
-        ``(z, y, x)`` in map ``cmr`` with LV, MYO and RV; pixels that touch, also across a corner
-        or a slice, are connected.
+        ``(z, y, x)`` in map ``cmr`` with LV, MYO, what is scarred of it, and RV; pixels that
+        touch, also across a corner or a slice, are connected.
     """
-    wall = _largest(labels == Structure.MYO)
+    wall = _largest(np.isin(labels, WALL))
     beside = ndimage.binary_dilation(wall, _TOUCHING)
     kept = np.zeros_like(labels)
-    kept[wall] = Structure.MYO
+    kept[wall] = labels[wall]
     for cavity in (Structure.LV, Structure.RV):
         pieces, n = ndimage.label(labels == cavity, _TOUCHING)
         if n and wall.any():

@@ -19,6 +19,32 @@ TYPICAL_HEART_MM = 100.0  # root of the heart's box over a stack: median of 70 A
 
 
 @dataclass(frozen=True)
+class HeartSize:
+    """How large a heart is taken to be in pictures whose spacing is unknown.
+
+    ``mm`` is the root of the area of its box over a stack; None leaves the guess from the field
+    of view. A ``round`` heart, as the left ventricle is on a short axis, is as high as wide, so
+    that a squeezed picture is stretched again.
+    """
+
+    mm: float | None = TYPICAL_HEART_MM
+    round: bool = False
+
+    def pixel_mm(
+        self, guess: tuple[float, float], extent_mm: tuple[float, float]
+    ) -> tuple[float, float]:
+        """The step of rows and columns, from a guess and the heart's box by that guess."""
+        if self.mm is None:
+            return guess
+        sides = extent_mm if self.round else (math.sqrt(math.prod(extent_mm)),) * 2
+        rows, columns = (
+            mm * float(np.clip(self.mm / side, 0.5, 2.0))
+            for mm, side in zip(guess, sides, strict=True)
+        )
+        return rows, columns
+
+
+@dataclass(frozen=True)
 class Heart:
     """Where the heart is in the picture.
 
@@ -45,15 +71,17 @@ def find_heart(stack: Stack, model: Model) -> Heart:
     if stack.geometry.spacing_known:
         return _find(stack, model, stack.geometry.pixel_spacing)[0]
     guess = GUESSED_FIELD_MM / max(stack.shape[2:])
-    first, extent = _find(stack, model, (guess, guess))
-    if not first.found:
+    first, extent_mm = _find(stack, model, (guess, guess))
+    size = HeartSize(**model.card.test_time.get("heart_size", {}))
+    if not first.found or size.mm is None:
         return first
-    guess *= float(np.clip(TYPICAL_HEART_MM / extent, 0.5, 2.0))
-    return _find(stack, model, (guess, guess))[0]
+    return _find(stack, model, size.pixel_mm((guess, guess), extent_mm))[0]
 
 
-def _find(stack: Stack, model: Model, pixel_mm: tuple[float, float]) -> tuple[Heart, float]:
-    """The heart, and the root of its box's area in mm."""
+def _find(
+    stack: Stack, model: Model, pixel_mm: tuple[float, float]
+) -> tuple[Heart, tuple[float, float]]:
+    """The heart, and the height and width of its box in mm."""
     spec = model.card.networks["localiser"]
     grid, n_classes = spec.grid, len(spec.structures)
     t, z, rows, columns = stack.shape
@@ -67,11 +95,11 @@ def _find(stack: Stack, model: Model, pixel_mm: tuple[float, float]) -> tuple[He
         likely += model.run("localiser", crops).softmax(1)
     _, *places = np.nonzero(one_heart(likely.argmax(1).numpy().astype(np.uint8)))
     if places[0].size == 0:
-        return Heart(middle, pixel_mm, False), 0.0
+        return Heart(middle, pixel_mm, False), (0.0, 0.0)
     # The centre of gravity, since a box follows every stray pixel.
     centre = [
         m + (p.mean() + 0.5 - grid.size / 2) * grid.spacing_mm
         for m, p in zip(middle, places, strict=True)
     ]
-    extent = math.sqrt(np.prod([np.ptp(p) + 1 for p in places])) * grid.spacing_mm
-    return Heart((float(centre[0]), float(centre[1])), pixel_mm, True), extent
+    height, width = (float(np.ptp(p) + 1) * grid.spacing_mm for p in places)
+    return Heart((float(centre[0]), float(centre[1])), pixel_mm, True), (height, width)
