@@ -1,4 +1,4 @@
-"""The dock: opens a study, segments it, shows contours, measures and the volume curve."""
+"""The dock: tabs for each part of the work, and below them what is always in sight."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_cmr.core import InputError
 from napari_cmr.io import Catalogue
@@ -18,6 +18,7 @@ from napari_cmr.ui.review_panel import ReviewPanel
 from napari_cmr.ui.segment_panel import SegmentPanel
 from napari_cmr.ui.spacing_panel import SpacingPanel
 from napari_cmr.ui.study_panel import StudyPanel
+from napari_cmr.ui.tabs import Tab, Tabs
 from napari_cmr.ui.task_runner import TaskRunner
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
 
 class CardiacDock(QWidget):
-    """All panels, one above the other.
+    """Panels in tabs; the message, saving and the research-use line stay under every tab.
+
+    A further panel comes in by one line at the end of ``__init__``:
+    ``self.tabs.add_panel(Tab.LEARN, panel)``. A tab without a panel is not shown.
 
     Parameters
     ----------
@@ -73,23 +77,18 @@ class CardiacDock(QWidget):
         self.save.setEnabled(can_save)
 
     def _lay_out(self) -> None:
-        inner = QWidget()
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(6, 6, 6, 6)
-        for widget in (self.study, self.spacing, self.segment, self.message):
-            column.addWidget(widget)
-        column.addWidget(self.review)
-        column.addWidget(self.measures)
-        column.addWidget(self.save)
-        column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidget(inner)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.tabs = Tabs()
+        for widget in (self.study, self.spacing, self.segment, self.measures):
+            self.tabs.add_panel(Tab.SEGMENT, widget)
+        self.tabs.add_panel(Tab.CORRECT, self.review)
+        self.tabs.bring(Tab.SEGMENT)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll, stretch=1)
-        outer.addWidget(self.research_use)
+        outer.addWidget(self.tabs, stretch=1)
+        # That work is in memory only must be seen whatever the reader does.
+        below = (self.message, self.review.trouble, self.review.save, self.save, self.research_use)
+        for widget in below:
+            outer.addWidget(widget)
         self.setMinimumWidth(400)
         self.spacing.hide()
         self.say("")

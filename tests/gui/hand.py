@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QKeyEvent, QMouseEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QTabWidget
 
 _NONE = Qt.KeyboardModifier.NoModifier
 
@@ -38,6 +39,17 @@ def press(viewer, key, modifier=_NONE):
     """Press and let go a key while the canvas has the focus."""
     for kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
         QApplication.sendEvent(canvas(viewer), QKeyEvent(kind, key, modifier))
+
+
+def reveal(widget):
+    """Bring the tab to the front that a widget lies in, as a click on the tab does."""
+    parent = widget.parent()
+    while parent is not None and not isinstance(parent, QTabWidget):
+        parent = parent.parent()
+    if parent is not None:
+        index = next(i for i in range(parent.count()) if parent.widget(i).isAncestorOf(widget))
+        bar = parent.tabBar()
+        QTest.mouseClick(bar, Qt.MouseButton.LeftButton, pos=bar.tabRect(index).center())
 
 
 def _mouse(viewer, kind, at):

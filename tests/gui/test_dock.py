@@ -11,11 +11,13 @@ from napari_cmr.ui.curve import VolumeCurve
 from napari_cmr.ui.dock import RESEARCH_USE
 
 from .conftest import WAIT_MS, settle
+from .hand import reveal
 
 LEFT = Qt.MouseButton.LeftButton
 
 
 def click(qtbot, button):
+    reveal(button)
     assert button.isEnabled()
     assert button.isVisible()
     qtbot.mouseClick(button, LEFT)
@@ -33,6 +35,7 @@ def segmented(open_study, study_folder, predictor, dock, qtbot):
 def choose_in_list(dock, qtbot, row):
     item = dock.study.stacks.topLevelItem(row)
     tree = dock.study.stacks
+    reveal(tree)
     qtbot.mouseClick(tree.viewport(), LEFT, pos=tree.visualItemRect(item).center())
     settle(dock, qtbot)
 
