@@ -115,7 +115,7 @@ def join_slices(rows: Iterable[ManifestRow]) -> list[ManifestRow]:
         stacks[(*shared, row.label is None) if picture else (index,)].append(row)
     joined = []
     for group in stacks.values():
-        if len({int(row.slice) for row in group}) == len(group) > 1:
+        if len(group) > 1 and len({int(row.slice) for row in group}) == len(group):
             ordered = tuple(sorted(group, key=lambda row: int(row.slice)))
             joined.append(replace(group[0], slices=ordered))
         else:
