@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari_cmr.batch.measuring import Job, measure_study
 from napari_cmr.batch.row import Row, State
-from napari_cmr.core import InputError
+from napari_cmr.core import InputError, WriteError
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -33,6 +33,8 @@ def rows_from(
     ------
     InputError
         If the scheduler is lost, or its workers cannot run this program.
+    WriteError
+        If a worker cannot write labels.
     """
     say = say or (lambda _: None)
     crashed = yield from _handed_out(client, jobs, say, alone=False)
@@ -90,6 +92,8 @@ def _row_of(future: Future) -> Row | None:
         row: Row = future.result()
     except KilledWorker:
         return None
+    except WriteError:
+        raise
     except Exception as error:
         if future.status in ("cancelled", "lost"):
             raise InputError(

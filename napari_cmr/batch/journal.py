@@ -69,7 +69,7 @@ def opened_journal(folder: Path, made_how: Mapping[str, Any]) -> Iterator[Journa
                 for name in (LOCK, JOURNAL)
             )
         except OSError as error:
-            raise _unwritable(folder, error) from error
+            raise unwritable(folder, _words(error)) from error
         if not _locked(lock):
             raise InputError(
                 f"Another process is at work on {folder}; wait for it or choose another --out."
@@ -112,14 +112,18 @@ def _write_line(file: FileIO, content: Mapping[str, Any]) -> None:
             line = line[file.write(line) :]
         os.fsync(file.fileno())
     except OSError as error:
-        raise _unwritable(Path(str(file.name)).parent, error) from error
+        raise unwritable(Path(str(file.name)).parent, _words(error)) from error
 
 
-def _unwritable(folder: Path, error: OSError) -> InputError:
-    reason = error.strerror or str(error)
+def unwritable(folder: Path, reason: str) -> InputError:
+    """That results cannot be written there, and how to go on."""
     return InputError(
         f"Cannot write to {folder} ({reason}); make room or choose another --out, and run it again."
     )
+
+
+def _words(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 def _locked(lock: FileIO) -> bool:

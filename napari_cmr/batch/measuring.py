@@ -11,7 +11,7 @@ from napari_cmr import io
 from napari_cmr.batch.row import Row, State, Value, measured_values
 from napari_cmr.batch.segmenter import Segmenter
 from napari_cmr.batch.studies import StudyPlace
-from napari_cmr.core import Finding, InputError, Sequence, View
+from napari_cmr.core import Finding, InputError, Sequence, View, WriteError
 from napari_cmr.io.label_files import is_label_file
 from napari_cmr.io.nifti_folder import is_nifti
 from napari_cmr.review import ReviewSession
@@ -42,12 +42,20 @@ class _NoCineError(InputError):
 
 
 def measure_study(job: Job) -> Row:
-    """Read, segment and measure one study; never raises for a fault of the study's or ours."""
+    """Read, segment and measure one study; never raises for a fault of the study's or ours.
+
+    Raises
+    ------
+    WriteError
+        If its labels cannot be written: a full disk, which all others would meet too.
+    """
     begun = time.perf_counter()
     try:
         values, state, reason = _measured(job), State.OK, ""
     except _NoCineError as error:
         values, state, reason = {}, State.SKIPPED, str(error)
+    except WriteError:
+        raise
     except InputError as error:
         values, state, reason = {}, State.FAILED, str(error)
     except Exception as error:  # noqa: BLE001  a bug costs one row of thousands
@@ -59,7 +67,8 @@ def measure_study(job: Job) -> Row:
 def _measured(job: Job) -> dict[str, Value]:
     _check_images(job.place)
     session = ReviewSession()
-    catalogue = session.open(job.place.source)
+    catalogue = io.scan(job.place.source, resample_time=job.place.resample_time)
+    session.adopt(catalogue)
     stack = session.choose(_entry(job, catalogue).stack_id, spacing=job.place.spacing)
     segmentation = session.predict(job.segmenter.predictor())
     if session.measures is None:

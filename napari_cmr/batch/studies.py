@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_cmr.core import InputError
@@ -34,6 +34,8 @@ class StudyPlace:
         Name of the stack to measure; else the short-axis cine.
     named
         Whether somebody named it as images; what was only found in a folder may be labels.
+    resample_time
+        Keep slices that have another number of phases, as `napari_cmr.io.scan` does.
     """
 
     study: str
@@ -42,6 +44,7 @@ class StudyPlace:
     spacing: Spacing | None = None
     stack: str | None = None
     named: bool = True
+    resample_time: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,12 @@ class Cohort:
     folder: Path
     studies: tuple[StudyPlace, ...]
     left_out: int = 0
+    resample_time: bool = False
+
+    def resampled_in_time(self) -> Cohort:
+        """The same, keeping slices that have another number of phases than the others."""
+        studies = tuple(replace(study, resample_time=True) for study in self.studies)
+        return replace(self, studies=studies, resample_time=True)
 
 
 def cohort_in(

@@ -12,16 +12,17 @@ from hashlib import sha256
 from pathlib import Path
 
 from napari_cmr import __version__
-from napari_cmr.batch.journal import Journal, opened_journal
+from napari_cmr.batch.journal import Journal, opened_journal, unwritable
 from napari_cmr.batch.measuring import Job, measure_study
 from napari_cmr.batch.row import Row, State, write_table
 from napari_cmr.batch.segmenter import Segmenter
 from napari_cmr.batch.studies import Cohort, StudyPlace
-from napari_cmr.core import InputError
+from napari_cmr.core import InputError, WriteError
 
 TABLE, LABELS = "measures.csv", "labels"
 TABLE_EVERY_S = 5.0
 _UNSAFE = re.compile(r"[^\w.-]|^\.")
+_LONGEST_NAME = 120  # bytes; file systems take 255, a temporary name and suffixes included
 
 Rows = Callable[[Iterable[Job]], Iterator[Row]]
 """Measures studies: here, or on a cluster; each gives one row, in any order."""
@@ -95,6 +96,7 @@ def run(
         "model": segmenter.title,
         "weights": segmenter.fingerprint,
         "labels": labels,
+        "resample_time": cohort.resample_time,
     }
     with opened_journal(out, made_how) as journal:
         _sweep(out / LABELS)
@@ -113,8 +115,14 @@ def run(
         try:
             if jobs:
                 _work(rows_from, jobs, journal, table, told)
-        finally:
             table.write()
+        except BaseException as error:
+            with suppress(InputError):  # what ended the run is the one to tell
+                table.write()
+            if isinstance(error, WriteError):
+                raise unwritable(out, error.reason) from error
+            raise
+        finally:
             _sweep(out / LABELS)
         return table.rows()
 
@@ -173,7 +181,7 @@ def _label_names(places: Iterable[StudyPlace]) -> dict[str, str]:
     often = Counter(place.study.casefold() for place in places)
     names = {}
     for place in places:
-        safe = _UNSAFE.sub("_", place.study)
+        safe = _UNSAFE.sub("_", place.study).encode()[:_LONGEST_NAME].decode(errors="ignore")
         if safe != place.study or often[place.study.casefold()] > 1:
             safe = f"{safe}-{sha256(place.path.encode()).hexdigest()[:8]}"
         names[place.path] = f"{safe}.nii.gz"

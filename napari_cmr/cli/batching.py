@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_cmr.cli.options import JsonFile, ModelName, OutFolder, SpacingText, StackId, write_json
+from napari_cmr.cli.options import (
+    JsonFile,
+    ModelName,
+    OutFolder,
+    ResampleTime,
+    SpacingText,
+    StackId,
+    write_json,
+)
 from napari_cmr.cli.progress import PLAIN_LINE_EVERY_S
 from napari_cmr.core import InputError
 
@@ -35,6 +43,7 @@ def batch(
     model: ModelName = None,
     stack: StackId = None,
     spacing: SpacingText = "",
+    resample_time: ResampleTime = False,
     labels: Annotated[bool, typer.Option(help="Write a label NIfTI a study.")] = True,
     workers: Annotated[
         int | None,
@@ -55,6 +64,8 @@ def batch(
     place = _Place(scheduler, workers, threads)
     place.check()
     cohort = _cohort(folder, manifest, out, stack, spacing)
+    if resample_time:
+        cohort = cohort.resampled_in_time()
     if cohort.left_out:
         typer.echo(f"note: Files that are no study, left out: {cohort.left_out}.")
     if workers == 0 and threads is not None:

@@ -8,11 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_cmr.cli.options import ModelName, OutFolder, SpacingText, StackId, StudyPath
+from napari_cmr.cli.options import (
+    GivenLabels,
+    LabelMapName,
+    MadeBy,
+    ModelName,
+    OutFolder,
+    ResampleTime,
+    SpacingText,
+    StackId,
+    StudyPath,
+)
 from napari_cmr.cli.progress import progress
 from napari_cmr.core import InputError, Measures, Segmentation, View, placing
 
 if TYPE_CHECKING:
+    from napari_cmr.cli.labelled import Wanted
     from napari_cmr.io import Entry
 
 REPORT, CSV = "report.dcm", "measures.csv"
@@ -23,10 +34,7 @@ _SEGMENTATIONS, _COPIES = "seg-*.dcm", "[0-9][0-9][0-9][0-9]*.dcm"
 def export(
     path: StudyPath,
     out: OutFolder,
-    labels: Annotated[
-        Path | None,
-        typer.Option("--labels", help="Label NIfTI, DICOM SEG, or their folder; else segmented."),
-    ] = None,
+    labels: GivenLabels = None,
     dicom: Annotated[
         bool, typer.Option("--dicom", help="DICOM SEG, one a phase, and a measurement report.")
     ] = False,
@@ -38,15 +46,12 @@ def export(
     model: ModelName = None,
     stack: StackId = None,
     spacing: SpacingText = "",
-    label_map: Annotated[
-        str, typer.Option("--label-map", help="How --labels numbers structures: cmr, acdc, ...")
-    ] = "cmr",
+    resample_time: ResampleTime = False,
+    label_map: LabelMapName = "cmr",
     as_map: Annotated[
         str, typer.Option("--as-map", help="How the written NIfTI numbers structures.")
     ] = "cmr",
-    made_by: Annotated[
-        str, typer.Option("--made-by", help="What made --labels: a model's name and version.")
-    ] = "",
+    made_by: MadeBy = "",
     reader: Annotated[
         str, typer.Option("--reader", help="Who signs the report (Family^Given); else unverified.")
     ] = "",
@@ -60,13 +65,19 @@ def export(
     """Write results back: DICOM, NIfTI, CSV, or a de-identified copy."""
     if deidentify and (dicom or nifti or csv):
         raise InputError("De-identified copies want a folder of their own; export them alone.")
+    if resample_time and (deidentify or dicom):
+        raise InputError(
+            "--resample-time lets an image stand for several phases, which neither DICOM labels "
+            "nor copies of the images can say; it goes with --nifti and --csv."
+        )
     if deidentify:
         written = _deidentified(path, out, salt_file, overwrite)
     elif dicom or nifti or csv:
         _check_signature(reader, organisation, dicom)
-        entry, segmentation, measures = _labelled(
-            path, labels, model, stack, spacing, label_map, made_by
-        )
+        from napari_cmr.cli.labelled import Wanted
+
+        wanted = Wanted(path, stack, spacing, resample_time)
+        entry, segmentation, measures = _labelled(wanted, labels, model, label_map, made_by)
         with placing(out, overwrite=overwrite, series=(_SEGMENTATIONS,)) as folder:
             if dicom:
                 _write_dicom(folder, entry, segmentation, measures, reader, organisation)
@@ -89,41 +100,33 @@ def _check_signature(reader: str, organisation: str, dicom: bool) -> None:
 
 
 def _labelled(
-    path: Path,
-    labels: Path | None,
-    model: str | None,
-    stack: str | None,
-    spacing: str,
-    label_map: str,
-    made_by: str,
+    wanted: Wanted, labels: Path | None, model: str | None, label_map: str, made_by: str
 ) -> tuple[Entry, Segmentation, Measures | None]:
     """The stack, its labels, and the numbers where the stack is a short axis."""
-    from napari_cmr import io, measure
+    from napari_cmr import measure
+    from napari_cmr.cli.labelled import check_there, labels_given
 
     if labels is None:
-        return _segmented(path, model, stack, spacing)
-    if not labels.exists():
-        raise InputError(f"There is no file or folder {labels}.")
-    with progress("Reading headers") as advance:
-        catalogue = io.scan(path, progress=advance)
-    entry = io.sax_cine(catalogue, stack)
-    segmentation = io.labels_on_stack(
-        labels,
-        entry,
-        map_name=label_map,
-        spacing=io.parse_spacing(spacing),
-        made_by=made_by,
+        return _segmented(wanted, model)
+    check_there(labels)
+    entry = wanted.entry()
+    segmentation = labels_given(
+        labels, entry, label_map=label_map, spacing=wanted.spacing, made_by=made_by
     )
     short_axis = entry.view in (View.SAX, View.UNKNOWN)
     return entry, segmentation, measure.function(segmentation) if short_axis else None
 
 
-def _segmented(
-    path: Path, model: str | None, stack: str | None, spacing: str
-) -> tuple[Entry, Segmentation, Measures | None]:
+def _segmented(wanted: Wanted, model: str | None) -> tuple[Entry, Segmentation, Measures | None]:
     from napari_cmr.cli.work import read_and_segment
 
-    session = read_and_segment(path, model=model, stack=stack, spacing=spacing)
+    session = read_and_segment(
+        wanted.path,
+        model=model,
+        stack=wanted.stack,
+        spacing=wanted.spacing,
+        resample_time=wanted.resample_time,
+    )
     catalogue, chosen, segmentation = session.catalogue, session.stack, session.segmentation
     if catalogue is None or chosen is None or segmentation is None:
         raise RuntimeError("a session that segmented has no labels")

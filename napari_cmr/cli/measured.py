@@ -9,6 +9,7 @@ import numpy as np
 import typer
 
 from napari_cmr import io, measure
+from napari_cmr.cli.labelled import check_there
 from napari_cmr.cli.progress import progress
 from napari_cmr.cli.summary import table
 from napari_cmr.core import Geometry, InputError, Segmentation, Sequence, Stack
@@ -175,16 +176,14 @@ def _labels(request: Request) -> Segmentation:
     spacing = io.parse_spacing(request.spacing)
     if request.images is None:
         if request.labels.is_dir() or not request.labels.name.endswith((".nii", ".nii.gz")):
-            if not request.labels.exists():
-                raise InputError(f"There is no file or folder {request.labels}.")
+            check_there(request.labels)
             raise InputError(
                 f"{request.labels} is no NIfTI file; labels in DICOM need --images, the images "
                 "that they are of."
             )
         return io.read_labels(request.labels, map_name=request.label_map, spacing=spacing)
     entry = _entry(request.images, request.stack, Sequence.CINE)
-    if not request.labels.exists():
-        raise InputError(f"There is no file or folder {request.labels}.")
+    check_there(request.labels)
     return io.labels_on_stack(request.labels, entry, map_name=request.label_map, spacing=spacing)
 
 
@@ -194,8 +193,7 @@ def _pair(
     """Images and their labels."""
     if images is None:
         raise InputError("This measurement looks at the images; give them with --images.")
-    if not labels.exists():
-        raise InputError(f"There is no file or folder {labels}.")
+    check_there(labels)
     spacing = io.parse_spacing(request.spacing)
     entry = _entry(images, request.stack, sequence)
     with progress("Loading images") as advance:

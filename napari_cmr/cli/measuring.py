@@ -8,7 +8,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_cmr.cli.options import JsonFile, SpacingText, StackId
+from napari_cmr.cli.options import (
+    Age,
+    BsaName,
+    EdPhase,
+    EsPhase,
+    HeartRate,
+    HeightCm,
+    JsonFile,
+    LabelMapName,
+    OwnRanges,
+    RemoteFile,
+    RemoteSector,
+    RemoteSlices,
+    ScarMethods,
+    Septum,
+    SexLetter,
+    SpacingText,
+    StackId,
+    WeightKg,
+)
 from napari_cmr.core import InputError
 
 if TYPE_CHECKING:
@@ -63,50 +82,22 @@ def measure(
         typer.Option("--images", help="The images that the labels are of; lge and maps need them."),
     ] = None,
     stack: StackId = None,
-    label_map: Annotated[
-        str, typer.Option("--label-map", help="How the file numbers structures: cmr, acdc, ...")
-    ] = "cmr",
+    label_map: LabelMapName = "cmr",
     spacing: SpacingText = "",
-    ed: Annotated[int | None, typer.Option("--ed", help="End-diastolic phase, from 0.")] = None,
-    es: Annotated[int | None, typer.Option("--es", help="End-systolic phase, from 0.")] = None,
-    heart_rate: Annotated[
-        float | None, typer.Option("--heart-rate", help="Beats a minute, for the cardiac output.")
-    ] = None,
-    height_cm: Annotated[float | None, typer.Option(help="Body height.")] = None,
-    weight_kg: Annotated[float | None, typer.Option(help="Body weight.")] = None,
-    sex: Annotated[str, typer.Option(help="F or M, for reference ranges.")] = "",
-    age: Annotated[float | None, typer.Option(help="Years, for reference ranges.")] = None,
-    bsa: Annotated[
-        str, typer.Option(help="Body surface area by Mosteller (if not said) or 'Du Bois'.")
-    ] = "",
-    reference: Annotated[
-        Path | None, typer.Option(help="CSV of your own reference ranges; else the shipped few.")
-    ] = None,
-    method: Annotated[
-        list[str] | None,
-        typer.Option("--method", help="2-SD, 5-SD, 6-SD, FWHM or labels; repeat; all if none."),
-    ] = None,
-    remote: Annotated[
-        Path | None,
-        typer.Option("--remote", help="Remote wall: NIfTI on the images' grid, not 0 inside."),
-    ] = None,
-    remote_sector: Annotated[
-        str,
-        typer.Option(
-            metavar="FROM,TO",
-            help="Remote wall by degrees round the LV, counter-clockwise from the picture's right.",
-        ),
-    ] = "",
-    remote_slices: Annotated[
-        str, typer.Option(metavar="Z,Z,...", help="Slices of --remote-sector, from 0; else all.")
-    ] = "",
-    septum: Annotated[
-        str,
-        typer.Option(
-            metavar="ANTERIOR,INFERIOR",
-            help="RV insertion points in the same degrees, where the RV is not labelled.",
-        ),
-    ] = "",
+    ed: EdPhase = None,
+    es: EsPhase = None,
+    heart_rate: HeartRate = None,
+    height_cm: HeightCm = None,
+    weight_kg: WeightKg = None,
+    sex: SexLetter = "",
+    age: Age = None,
+    bsa: BsaName = "",
+    reference: OwnRanges = None,
+    method: ScarMethods = None,
+    remote: RemoteFile = None,
+    remote_sector: RemoteSector = "",
+    remote_slices: RemoteSlices = "",
+    septum: Septum = "",
     margin_pixels: Annotated[
         int | None, typer.Option(help="Pixels of a map to keep clear of borders; 1 if not said.")
     ] = None,

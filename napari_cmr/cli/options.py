@@ -22,6 +22,72 @@ SpacingText = Annotated[
     str,
     typer.Option("--spacing", metavar="Z,Y,X", help="Slice step, row, column in mm, if unknown."),
 ]
+ResampleTime = Annotated[
+    bool,
+    typer.Option(
+        "--resample-time",
+        help="Keep slices with another number of phases: each phase the nearest image in time.",
+    ),
+]
+GivenLabels = Annotated[
+    Path | None,
+    typer.Option("--labels", help="Label NIfTI, DICOM SEG, or their folder; else segmented."),
+]
+LabelMapName = Annotated[
+    str, typer.Option("--label-map", help="How the labels number structures: cmr, acdc, ...")
+]
+MadeBy = Annotated[
+    str, typer.Option("--made-by", help="What made --labels: a model's name and version.")
+]
+EdPhase = Annotated[int | None, typer.Option("--ed", help="End-diastolic phase, from 0.")]
+EsPhase = Annotated[int | None, typer.Option("--es", help="End-systolic phase, from 0.")]
+HeartRate = Annotated[
+    float | None, typer.Option("--heart-rate", help="Beats a minute, for the cardiac output.")
+]
+HeightCm = Annotated[float | None, typer.Option("--height-cm", help="Body height.")]
+WeightKg = Annotated[float | None, typer.Option("--weight-kg", help="Body weight.")]
+SexLetter = Annotated[str, typer.Option("--sex", help="F or M, for reference ranges.")]
+Age = Annotated[float | None, typer.Option("--age", help="Years, for reference ranges.")]
+BsaName = Annotated[
+    str,
+    typer.Option("--bsa", help="Body surface area by Mosteller (if not said) or 'Du Bois'."),
+]
+OwnRanges = Annotated[
+    Path | None,
+    typer.Option("--reference", help="CSV of your own reference ranges; else the shipped few."),
+]
+ScarMethods = Annotated[
+    list[str] | None,
+    typer.Option("--method", help="lge: 2-SD, 5-SD, 6-SD, FWHM or labels; repeat; all if none."),
+]
+RemoteFile = Annotated[
+    Path | None,
+    typer.Option("--remote", help="lge: remote wall, a NIfTI on the images' grid, not 0 inside."),
+]
+RemoteSector = Annotated[
+    str,
+    typer.Option(
+        "--remote-sector",
+        metavar="FROM,TO",
+        help="lge: remote wall by degrees round the LV, counter-clockwise from picture right.",
+    ),
+]
+RemoteSlices = Annotated[
+    str,
+    typer.Option(
+        "--remote-slices",
+        metavar="Z,Z,...",
+        help="lge: slices of --remote-sector, from 0; else all.",
+    ),
+]
+Septum = Annotated[
+    str,
+    typer.Option(
+        "--septum",
+        metavar="ANTERIOR,INFERIOR",
+        help="RV insertion points in the same degrees, where the RV is not labelled.",
+    ),
+]
 Task = Annotated[str, typer.Option(help="What the model does.")]
 
 HEADS = ("sequence_cls", "view_cls", "disease", "lge_pathology")

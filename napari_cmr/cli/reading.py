@@ -10,20 +10,13 @@ from napari_cmr.cli.options import (
     JsonFile,
     ModelName,
     OutFolder,
+    ResampleTime,
     SpacingText,
     StackId,
     StudyPath,
     write_json,
 )
 from napari_cmr.cli.progress import progress
-
-ResampleTime = Annotated[
-    bool,
-    typer.Option(
-        "--resample-time",
-        help="Keep slices with another number of phases: each phase the nearest image in time.",
-    ),
-]
 
 
 def scan(path: StudyPath, resample_time: ResampleTime = False, json: JsonFile = None) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_cmr import io
-from napari_cmr.cli.progress import progress
+from napari_cmr.cli.labelled import Wanted, check_there, labels_given
 from napari_cmr.core import InputError, Segmentation, Stack
 from napari_cmr.report import ReviewRecord
 
@@ -26,11 +26,9 @@ class Reported:
 
 
 def read(
-    path: Path,
+    wanted: Wanted,
     labels: Path | None,
     model: str | None,
-    stack: str | None,
-    spacing: str,
     label_map: str,
     made_by: str,
     project: Path | None,
@@ -48,45 +46,47 @@ def read(
     if reader is not None and project is None:
         raise InputError("--reader says whose labels of a --project; give it too.")
     if project is not None:
-        return _of_project(path, stack, spacing, project, reader)
+        return _of_project(wanted, project, reader)
     if labels is None:
-        return _segmented(path, model, stack, spacing)
-    if not labels.exists():
-        raise InputError(f"There is no file or folder {labels}.")
-    given = io.parse_spacing(spacing)
-    with progress("Reading headers") as advance:
-        entry = io.sax_cine(io.scan(path, progress=advance), stack)
-    with progress("Loading images") as advance:
-        images = io.load(entry, spacing=given, progress=advance)
-    found = io.labels_on_stack(labels, entry, map_name=label_map, spacing=given, made_by=made_by)
+        return _segmented(wanted, model)
+    check_there(labels)
+    entry = wanted.entry()
+    images = wanted.images(entry)
+    found = labels_given(
+        labels, entry, label_map=label_map, spacing=wanted.spacing, made_by=made_by
+    )
     labelled = Segmentation.on(images, found.labels, found.model).with_findings(*found.findings)
     return Reported(images, labelled)
 
 
-def _segmented(path: Path, model: str | None, stack: str | None, spacing: str) -> Reported:
+def _segmented(wanted: Wanted, model: str | None) -> Reported:
     from napari_cmr.cli.work import read_and_segment
 
-    session = read_and_segment(path, model=model, stack=stack, spacing=spacing)
+    session = read_and_segment(
+        wanted.path,
+        model=model,
+        stack=wanted.stack,
+        spacing=wanted.spacing,
+        resample_time=wanted.resample_time,
+    )
     if session.stack is None or session.segmentation is None:
         raise RuntimeError("a session that segmented has no labels")
     return Reported(session.stack, session.segmentation)
 
 
-def _of_project(
-    path: Path, stack: str | None, spacing: str, project: Path, reader: str | None
-) -> Reported:
+def _of_project(wanted: Wanted, project: Path, reader: str | None) -> Reported:
     """The labels that stand in a project's log, and who made them so."""
     from napari_cmr.review import Project, review_records, stack_key
     from napari_cmr.review.lines import lines
 
     opened = Project.look_into(project)
-    with progress("Reading headers") as advance:
-        entry = io.sax_cine(io.scan(path, progress=advance), stack)
-    with progress("Loading images") as advance:
-        images = io.load(entry, spacing=io.parse_spacing(spacing), progress=advance)
+    entry = wanted.entry()
+    images = wanted.images(entry)
     key = stack_key(images)
     if key not in {info.key for info in opened.stacks()}:
-        raise InputError(f"The project {project} holds nothing of {entry.stack_id} in {path}.")
+        raise InputError(
+            f"The project {project} holds nothing of {entry.stack_id} in {wanted.path}."
+        )
     read_by = lines(opened, stack=key, reader=reader)
     if len(read_by) > 1:
         readers = ", ".join(line.reader for line in read_by)
@@ -95,7 +95,7 @@ def _of_project(
     history = line.history
     if not history.has_labels:
         raise InputError(f"{line.reader} has no labels of this stack in {project} yet.")
-    if not spacing and history.spacing_mm is not None:  # given in the project, by hand
+    if not wanted.spacing and history.spacing_mm is not None:  # given in the project, by hand
         z, y, x = history.spacing_mm
         images = io.load(entry, spacing=(z, y, x))
     labelled = Segmentation.on(images, history.labels.copy(), history.model)

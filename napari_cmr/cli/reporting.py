@@ -9,11 +9,29 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_cmr.cli.options import (
+    Age,
+    BsaName,
+    EdPhase,
+    EsPhase,
+    GivenLabels,
+    HeartRate,
+    HeightCm,
+    LabelMapName,
+    MadeBy,
     ModelName,
     OutFolder,
+    OwnRanges,
+    RemoteFile,
+    RemoteSector,
+    RemoteSlices,
+    ResampleTime,
+    ScarMethods,
+    Septum,
+    SexLetter,
     SpacingText,
     StackId,
     StudyPath,
+    WeightKg,
     write_json,
 )
 from napari_cmr.core import InputError
@@ -37,19 +55,13 @@ def report(
     kind: Annotated[Kind, typer.Option("--kind", help="cine, or lge (needs --labels).")] = (
         Kind.CINE
     ),
-    labels: Annotated[
-        Path | None,
-        typer.Option("--labels", help="Label NIfTI, DICOM SEG, or their folder; else segmented."),
-    ] = None,
+    labels: GivenLabels = None,
     model: ModelName = None,
     stack: StackId = None,
     spacing: SpacingText = "",
-    label_map: Annotated[
-        str, typer.Option("--label-map", help="How --labels numbers structures: cmr, acdc, ...")
-    ] = "cmr",
-    made_by: Annotated[
-        str, typer.Option("--made-by", help="What made --labels: a model's name and version.")
-    ] = "",
+    resample_time: ResampleTime = False,
+    label_map: LabelMapName = "cmr",
+    made_by: MadeBy = "",
     project: Annotated[
         Path | None,
         typer.Option("--project", help="A project's folder: its corrected labels and their log."),
@@ -57,36 +69,20 @@ def report(
     reader: Annotated[
         str | None, typer.Option("--reader", help="Whose labels, where several read the stack.")
     ] = None,
-    ed: Annotated[int | None, typer.Option(help="End-diastolic phase, from 0.")] = None,
-    es: Annotated[int | None, typer.Option(help="End-systolic phase, from 0.")] = None,
-    height_cm: Annotated[float | None, typer.Option(help="Body height.")] = None,
-    weight_kg: Annotated[float | None, typer.Option(help="Body weight.")] = None,
-    heart_rate: Annotated[float | None, typer.Option(help="Beats a minute.")] = None,
-    sex: Annotated[str, typer.Option(help="F or M, for reference ranges.")] = "",
-    age: Annotated[float | None, typer.Option(help="Years, for reference ranges.")] = None,
-    bsa: Annotated[
-        str, typer.Option(help="Body surface area by Mosteller (if not said) or 'Du Bois'.")
-    ] = "",
-    reference: Annotated[
-        Path | None, typer.Option(help="CSV of your own reference ranges; else the shipped few.")
-    ] = None,
-    method: Annotated[
-        list[str] | None,
-        typer.Option("--method", help="lge: 2-SD, 5-SD, 6-SD, FWHM or labels; repeat."),
-    ] = None,
-    remote: Annotated[
-        Path | None, typer.Option("--remote", help="lge: remote wall, as in measure.")
-    ] = None,
-    remote_sector: Annotated[
-        str, typer.Option(metavar="FROM,TO", help="lge: remote wall by degrees, as in measure.")
-    ] = "",
-    remote_slices: Annotated[
-        str, typer.Option(metavar="Z,Z,...", help="lge: slices of --remote-sector.")
-    ] = "",
-    septum: Annotated[
-        str,
-        typer.Option(metavar="ANTERIOR,INFERIOR", help="lge: RV insertion points, as in measure."),
-    ] = "",
+    ed: EdPhase = None,
+    es: EsPhase = None,
+    height_cm: HeightCm = None,
+    weight_kg: WeightKg = None,
+    heart_rate: HeartRate = None,
+    sex: SexLetter = "",
+    age: Age = None,
+    bsa: BsaName = "",
+    reference: OwnRanges = None,
+    method: ScarMethods = None,
+    remote: RemoteFile = None,
+    remote_sector: RemoteSector = "",
+    remote_slices: RemoteSlices = "",
+    septum: Septum = "",
 ) -> None:
     """Write one page with pictures, curve, segments and numbers, as PDF and HTML."""
     of_lge = {
@@ -109,6 +105,7 @@ def report(
         "--age": age,
         "--bsa": bsa,
         "--reference": reference,
+        "--resample-time": resample_time or None,
     }
     for option, value in (of_cine if kind is Kind.LGE else of_lge).items():
         if value not in (None, "", []):
@@ -135,13 +132,15 @@ def report(
         return
     from napari_cmr import measure
     from napari_cmr import report as reports
+    from napari_cmr.cli.labelled import Wanted
     from napari_cmr.cli.reported import read
     from napari_cmr.measure.reference import SHIPPED
 
     person = measure.Person(height_cm, weight_kg, heart_rate, measure.Sex.parse(sex), age)
     formula = measure.BsaFormula.parse(bsa or measure.BsaFormula.MOSTELLER)
     ranges = SHIPPED if reference is None else measure.read_reference_table(reference)
-    found = read(path, labels, model, stack, spacing, label_map, made_by, project, reader)
+    wanted = Wanted(path, stack, spacing, resample_time)
+    found = read(wanted, labels, model, label_map, made_by, project, reader)
     measures = measure.function(
         found.segmentation,
         ed=found.ed if ed is None else ed,

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_cmr.cli.display import has_display
-from napari_cmr.cli.options import JsonFile, ModelName, SpacingText, StackId, StudyPath
+from napari_cmr.cli.options import (
+    JsonFile,
+    ModelName,
+    ResampleTime,
+    SpacingText,
+    StackId,
+    StudyPath,
+)
 from napari_cmr.cli.progress import progress
 from napari_cmr.core import InputError
 
@@ -29,6 +36,7 @@ def demo(
     model: ModelName = None,
     stack: StackId = None,
     spacing: SpacingText = "",
+    resample_time: ResampleTime = False,
     json: JsonFile = None,
 ) -> None:
     """Run the main job: a study from folder to ejection fraction."""
@@ -38,7 +46,15 @@ def demo(
     if headless or not has_display():
         from napari_cmr.cli.pictures import write_demo
 
-        write_demo(study, out, model=model, stack=stack, spacing=spacing, json=json)
+        write_demo(
+            study,
+            out,
+            model=model,
+            stack=stack,
+            spacing=spacing,
+            resample_time=resample_time,
+            json=json,
+        )
         return
     if stack or spacing or json:
         raise InputError(
@@ -49,7 +65,7 @@ def demo(
 
     if model is not None:
         _check_model(model)
-    catalogue = _scanned(study)
+    catalogue = _scanned(study, resample_time)
     from napari_cmr import ui
 
     ui.launch(catalogue, segment=True, predictor=sax_predictor(model), segmented=print_measures)
@@ -65,19 +81,19 @@ def _check_model(name: str) -> None:
         raise ModelError(f"The model {card.name} is for {card.task}, not for cine_sax_seg.")
 
 
-def review(path: StudyPath) -> None:
+def review(path: StudyPath, resample_time: ResampleTime = False) -> None:
     """Open a study in the window."""
     if not has_display():
         raise InputError("There is no display to open a window on; use demo --headless.")
-    catalogue = _scanned(path)
+    catalogue = _scanned(path, resample_time)
     from napari_cmr import ui
 
     ui.launch(catalogue)
 
 
-def _scanned(path: Path) -> Catalogue:
+def _scanned(path: Path, resample_time: bool) -> Catalogue:
     """Read headers before the window opens, so that a wrong path ends with its exit code."""
     from napari_cmr import io
 
     with progress("Reading headers") as advance:
-        return io.scan(path, progress=advance)
+        return io.scan(path, resample_time=resample_time, progress=advance)

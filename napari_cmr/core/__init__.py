@@ -7,6 +7,7 @@ from napari_cmr.core.errors import (
     ModelError,
     NothingToReadError,
     SpacingUnknownError,
+    WriteError,
 )
 from napari_cmr.core.finding import Finding
 from napari_cmr.core.geometry import FloatArray, Geometry
@@ -40,6 +41,7 @@ __all__ = [
     "Structure",
     "Study",
     "View",
+    "WriteError",
     "check_cancel",
     "label_map",
     "placing",

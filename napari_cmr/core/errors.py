@@ -26,5 +26,21 @@ class ModelError(InputError):
     """A model is missing, altered or does not fit the task."""
 
 
+class WriteError(InputError):
+    """A file could not be written.
+
+    Parameters
+    ----------
+    sentence
+        What is wrong and what to do.
+    reason
+        The system's own words, such as "No space left on device".
+    """
+
+    def __init__(self, sentence: str, reason: str = "") -> None:
+        super().__init__(sentence)
+        self.reason = reason
+
+
 class CancelledError(Exception):
     """The user cancelled; nothing was written."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from zlib import crc32
 
-from napari_cmr.core.errors import InputError
+from napari_cmr.core.errors import InputError, WriteError
 
 _HERE = f"{crc32(platform.node().encode()):08x}"
 _ORPHAN = re.compile(r"\.(?:.+\.)?([0-9a-f]{8})-([0-9]+)\.part(?:\..*)?")
@@ -28,7 +28,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
     Raises
     ------
-    InputError
+    WriteError
         If the folder cannot be written to. The old file, if any, is untouched.
     """
     target = Path(path)
@@ -40,8 +40,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield partial
         partial.replace(target)
     except OSError as error:
-        raise InputError(
-            f"Cannot write {target} ({_reason(error)}); choose another place."
+        reason = _reason(error)
+        raise WriteError(
+            f"Cannot write {target} ({reason}); choose another place.", reason
         ) from error
     finally:
         with suppress(OSError):  # the writer's own error is the one to tell
@@ -67,8 +68,9 @@ def placing(
     Raises
     ------
     InputError
-        If a file of the same name is there already and is not to be overwritten, or the folder
-        cannot be written to.
+        If a file of the same name is there already and is not to be overwritten.
+    WriteError
+        If the folder cannot be written to.
     """
     target = Path(folder)
     partial = target / f".{_HERE}-{os.getpid()}.part"
@@ -89,8 +91,9 @@ def placing(
         for old in _left_of(target, series, {f.name for f in files}):
             old.unlink()
     except OSError as error:
-        raise InputError(
-            f"Cannot write to {target} ({_reason(error)}); choose another place."
+        reason = _reason(error)
+        raise WriteError(
+            f"Cannot write to {target} ({reason}); choose another place.", reason
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)

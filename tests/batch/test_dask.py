@@ -1,6 +1,7 @@
 """A cohort on Dask workers: whatever becomes of them, each study has exactly one row."""
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -39,6 +40,17 @@ def ports(pid):
     import psutil
 
     return {c.laddr.port for c in psutil.Process(pid).net_connections("tcp") if not c.raddr}
+
+
+def test_a_disk_that_is_full_for_the_workers_ends_the_run_and_is_said(client, studies, small_disk):
+    def filled_up(jobs):
+        (small_disk / "others").write_bytes(bytes(shutil.disk_usage(small_disk).free))
+        return rows_from(client, jobs)
+
+    out = small_disk / "out"
+    with pytest.raises(InputError, match=r"No space left on device.*run it again"):
+        run(cohort_in(studies("a", "b"), out), out, Filled(), rows_from=filled_up)
+    assert not (out / "measures.csv").exists()
 
 
 def test_a_worker_killed_in_the_middle_costs_no_study(client, studies, table, tmp_path, notes):

@@ -11,8 +11,10 @@ import pytest
 from napari_cmr import phantom
 from napari_cmr.batch import COLUMNS, Row, State, cohort_in, cohort_of, here, run
 from napari_cmr.core import InputError
+from napari_cmr.io import write_dicom
 from napari_cmr.phantom.write import write_dicom_study
 from tests.batch.fakes import Faulty, Filled, Noted, times
+from tests.io.stacks import cine
 
 
 def test_each_study_has_one_row_with_its_numbers_and_labels(studies, table, tmp_path):
@@ -183,6 +185,50 @@ def test_a_killed_workers_half_written_labels_go_away(studies, tmp_path):
     (out / "labels" / ".a.nii.gz.17.part.nii.gz").write_bytes(b"half")
     run(cohort_in(studies("a"), out), out, Filled())
     assert [p.name for p in (out / "labels").iterdir()] == ["a.nii.gz"]
+
+
+def test_a_full_disk_ends_the_run_in_one_sentence_and_with_room_it_goes_on(
+    studies, table, small_disk, notes
+):
+    cohort, out = cohort_in(studies("a", "b", "c"), small_disk / "out"), small_disk / "out"
+    taken = small_disk / "others"
+
+    def filled_up_after_one(jobs):
+        for number, job in enumerate(jobs):
+            if number == 1:
+                room = shutil.disk_usage(small_disk).free
+                taken.write_bytes(bytes(room))
+            yield from here([job])
+
+    segmenter = Noted(notes=str(notes))
+    with pytest.raises(InputError, match=r"No space left on device\); make room") as refusal:
+        run(cohort, out, segmenter, rows_from=filled_up_after_one)
+    assert "\n" not in str(refusal.value)
+    assert [p.name for p in (out / "labels").iterdir()] == ["a.nii.gz"]
+    taken.unlink()
+    rows = run(cohort, out, segmenter)
+    assert [(row.study, row.state) for row in rows] == [(name, State.OK) for name in "abc"]
+    assert [row["id"] for row in table(out)] == ["a", "b", "c"]
+    assert times(notes, "a") == 1
+
+
+def test_a_slice_that_lacks_a_phase_stays_where_that_is_asked_for(tmp_path, table):
+    write_dicom(cine(), tmp_path / "in" / "a")[0].unlink()
+    cohort = cohort_in(tmp_path / "in", tmp_path / "out")
+    n_slices = cine().shape[1]
+    for name, asked, slices in (("x", cohort, n_slices - 1), ("y", None, n_slices)):
+        out = tmp_path / name
+        run(asked or cohort.resampled_in_time(), out, Filled(), labels=False)
+        assert [row["n_slices"] for row in table(out)] == [str(slices)]
+    with pytest.raises(InputError, match="begun with another resample_time"):
+        run(cohort, tmp_path / "y", Filled(), labels=False)
+
+
+def test_names_that_no_file_can_have_with_a_suffix_are_cut(studies, table, tmp_path):
+    folder, long = studies("a"), "\N{GREEK SMALL LETTER ALPHA}" * 120
+    (folder / "a.nii").rename(folder / f"{long}.nii")
+    run(cohort_in(folder, tmp_path / "out"), tmp_path / "out", Filled())
+    assert [(row["id"], row["state"]) for row in table(tmp_path / "out")] == [(long, "ok")]
 
 
 @pytest.mark.parametrize(

@@ -185,3 +185,34 @@ def test_copies_that_name_nobody_do_not_go_among_images_that_do(study, place):
     with pytest.raises(InputError, match="study's own folder"):
         export(folder / "images", folder / "images" / place, deidentify=True)
     assert sorted((folder / "images").iterdir()) == before
+
+
+def test_a_slice_that_lacks_a_phase_stays_where_that_is_asked_for(tmp_path):
+    io.write_dicom(cine(), tmp_path / "images")[0].unlink()
+    shape = cine().shape
+    labels = np.zeros(shape, np.uint8)
+    labels[:, :, 8:16, 6:14] = Structure.LV
+    whole = cine()
+    io.write_labels(Segmentation.on(whole, labels), tmp_path / "labels.nii.gz")
+    given = {"labels": tmp_path / "labels.nii.gz", "nifti": True}
+    with pytest.raises(InputError, match="grid"):
+        export(tmp_path / "images", tmp_path / "without", **given)
+    export(tmp_path / "images", tmp_path / "with", resample_time=True, **given)
+    back = io.read_labels(tmp_path / "with" / "labels.nii.gz")
+    np.testing.assert_array_equal(back.labels, labels)
+    for refused in ({"dicom": True}, {"deidentify": True}):
+        with pytest.raises(InputError, match="--nifti and --csv"):
+            export(tmp_path / "images", tmp_path / "no", resample_time=True, **refused)
+    assert not (tmp_path / "no").exists()
+
+
+def test_an_export_that_replaces_a_longer_one_leaves_none_of_its_phases(study, tmp_path):
+    folder, _ = study
+    (tmp_path / "seg-003.dcm").write_bytes(b"another person's")
+    call = {"labels": folder / "labels", "dicom": True, "overwrite": True}
+    export(folder / "images", tmp_path, **call)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "report.dcm",
+        "seg-001.dcm",
+        "seg-002.dcm",
+    ]
