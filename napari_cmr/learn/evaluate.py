@@ -17,11 +17,13 @@ from napari_cmr.measure import (
     hausdorff95_mm,
     volumes_ml,
 )
+from napari_cmr.measure.volumes import WALL
 from napari_cmr.nets import Metric
 
 Segmenter = Callable[[Stack], Segmentation]
 SubjectMetrics = dict[str, float]
 BOOTSTRAPS = 2000
+SCAR = (Structure.INFARCT, Structure.MVO)
 ML_BELOW_WHICH_EF_MEANS_NOTHING = 1e-6
 
 
@@ -60,8 +62,9 @@ def evaluate_segmenter(
     Returns
     -------
     dict
-        Subject to ``dice_STRUCTURE``, ``dice_mean``, ``hd95_STRUCTURE_mm``, and where ED and ES
-        are labelled and volumes mean something ``ef_error`` (percentage points),
+        Subject to ``dice_STRUCTURE``, ``dice_mean`` (myocardium with what is scarred of it;
+        infarct and obstruction only of subjects who have one), ``hd95_STRUCTURE_mm``, and where ED
+        and ES are labelled and volumes mean something ``ef_error`` (percentage points),
         ``edv_error_ml``, ``esv_error_ml``, ``mass_error_g`` (all absolute), with the signed
         differences under ``..._bias``.
     """
@@ -119,10 +122,13 @@ def _overlaps(
     metrics: SubjectMetrics = {}
     scores = []
     for structure in structures:
+        if structure in SCAR and not any((p.truth.labels == structure).any() for p in group):
+            continue
+        drawn = WALL if structure == Structure.MYO else (structure,)
         of_frames, distances = [], []
         for pair in group:
             for found, true in zip(pair.predicted.labels, pair.truth.labels, strict=True):
-                a, b = found == structure, true == structure
+                a, b = np.isin(found, drawn), np.isin(true, drawn)
                 of_frames.append(dice(a, b))
                 if surfaces and a.any() and b.any() and pair.truth.geometry.spacing_known:
                     distances.append(hausdorff95_mm(a, b, pair.truth.geometry.spacing))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from napari_cmr.core import FloatArray, InputError, Segmentation, Structure
+from napari_cmr.core import FloatArray, InputError, LabelArray, Segmentation, Structure
 from napari_cmr.measure.borders import (
     N_RAYS,
     BoolArray,
@@ -64,8 +64,8 @@ def rv_insertions(segmentation: Segmentation, phase: int) -> Mapping[int, Insert
     walled = [z for z in range(len(labels)) if np.isin(labels[z], WALL).any()]
     spacing = segmentation.geometry.pixel_spacing
     flip = mirrored(segmentation)
-    found = {z: _in_slice(labels[z], spacing, flip) for z in walled}
-    seen = {z: points for z, points in found.items() if points is not None}
+    found = {z: septal_arc(labels[z], spacing, flip=flip) for z in walled}
+    seen = {z: Insertions(*arc) for z, arc in found.items() if arc is not None}
     if not seen:
         return {}
     return {z: seen.get(z) or _between(seen, segmentation.geometry.positions, z) for z in walled}
@@ -109,7 +109,14 @@ def heart_angles(angles: FloatArray, *, flip: bool) -> FloatArray:
     return np.mod(np.pi - angles, _TURN) if flip else np.mod(angles, _TURN)
 
 
-def _in_slice(labels: BoolArray, spacing: tuple[float, float], flip: bool) -> Insertions | None:
+def septal_arc(
+    labels: LabelArray, spacing: tuple[float, float], *, flip: bool = False
+) -> tuple[float, float] | None:
+    """Where the septum begins and how far it goes, radians; None where it is not plausible.
+
+    Angles run counter-clockwise round the LV's middle: in the picture, or in its mirror image
+    with ``flip``, see :func:`heart_angles`.
+    """
     heart = np.isin(labels, (Structure.LV, *WALL))
     rv = labels == Structure.RV
     if not rv.any() or not (labels == Structure.LV).any():
@@ -121,7 +128,7 @@ def _in_slice(labels: BoolArray, spacing: tuple[float, float], flip: bool) -> In
     arc = length * _TURN / N_RAYS
     if not np.deg2rad(_ARC_DEG[0]) <= arc <= np.deg2rad(_ARC_DEG[1]):
         return None
-    return Insertions(float(ray_angles()[start]), float(arc))
+    return float(ray_angles()[start]), float(arc)
 
 
 def _contact(

@@ -111,15 +111,26 @@ def _length(labels: LabelArray, spacing: tuple[float, float]) -> tuple[float, st
 def _basal_end(points: FloatArray, wall: FloatArray) -> FloatArray:
     """Where the cavity's principal axis leaves it on the side of the base."""
     centre = points.mean(axis=0)
+    axis = towards_base(points, wall)
+    return np.asarray(centre + axis * ((points - centre) @ axis).max())
+
+
+def towards_base(points: FloatArray, wall: FloatArray) -> FloatArray:
+    """``(2,)`` unit vector along a cavity's principal axis, from apex to base.
+
+    The base is the end away from the wall where there is one, else the blunter end.
+
+    Parameters
+    ----------
+    points, wall
+        ``(n, 2)`` places of the cavity's and of the wall's pixels; the wall may have none.
+    """
+    centre = points.mean(axis=0)
     axis = np.linalg.svd(points - centre, full_matrices=False)[2][0]
     along = (points - centre) @ axis
-    if len(wall):
-        towards_base = -np.sign(((wall - centre) @ axis).mean())
-    else:  # the cavity is pointed towards the apex, so its tail is longer there
-        towards_base = -np.sign((along**3).mean())
-    axis = axis * (towards_base or 1.0)
-    along = (points - centre) @ axis
-    return np.asarray(centre + axis * along.max())
+    # The cavity is pointed towards the apex, so its tail is longer there.
+    apical = ((wall - centre) @ axis).mean() if len(wall) else (along**3).mean()
+    return np.asarray(axis * (-np.sign(apical) or 1.0))
 
 
 def _largest(mask: BoolArray) -> BoolArray:

@@ -7,8 +7,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_cmr.core import LabelArray, Structure
+from napari_cmr.measure.volumes import WALL
 
-WALL = (Structure.MYO, Structure.INFARCT, Structure.MVO)
 _TOUCHING = ndimage.generate_binary_structure(3, 3)
 
 Mask = npt.NDArray[np.bool_]
@@ -25,6 +25,14 @@ def one_heart(labels: LabelArray) -> LabelArray:
         ``(z, y, x)`` in map ``cmr`` with LV, MYO, what is scarred of it, and RV; pixels that
         touch, also across a corner or a slice, are connected.
     """
+    (box,) = ndimage.find_objects((labels > 0).astype(np.uint8)) or (None,)
+    kept = np.zeros_like(labels)
+    if box is not None:  # most of a picture is empty, and looking there takes most of the time
+        kept[box] = _one_heart(labels[box])
+    return kept
+
+
+def _one_heart(labels: LabelArray) -> LabelArray:
     wall = _largest(np.isin(labels, WALL))
     beside = ndimage.binary_dilation(wall, _TOUCHING)
     kept = np.zeros_like(labels)

@@ -91,8 +91,14 @@ class UNet(nn.Module):
 
     def decode(self, maps: Sequence[Tensor]) -> Tensor:
         """The encoder's maps, finest first, to logits."""
+        logits: Tensor = self.head(self.decoder_maps(maps)[0])
+        return logits
+
+    def decoder_maps(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """The encoder's maps to the decoder's, both finest first, each next of half the size."""
         *skips, x = maps
+        decoded: list[Tensor] = []
         for up, join, skip in zip(self.ups, self.joins, reversed(skips), strict=True):
             x = join(torch.cat([skip, up(x)], dim=1))
-        logits: Tensor = self.head(x)
-        return logits
+            decoded.insert(0, x)
+        return decoded

@@ -1,0 +1,165 @@
+"""Landmarks: a light head on a frozen segmenter's maps, one heat map a point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from napari_cmr.core import Cancel, FloatArray, Progress, Stack, check_cancel
+from napari_cmr.nets.crop import Crop
+from napari_cmr.nets.locate import find_heart
+from napari_cmr.nets.neighbours import slice_distance, stride
+from napari_cmr.nets.shelf import Model
+from napari_cmr.nets.unet import UNet
+
+FINEST = 4
+_REACH = 4  # pixels round a peak over which its place is averaged
+_BATCH = 16
+
+
+class HeatMapHead(nn.Module):
+    """Three convolutions on the decoder's finest maps: one logit a pixel and landmark.
+
+    Parameters
+    ----------
+    n_inputs, hidden, n_points
+        Channels of all maps together, of the layers between, and landmarks.
+    """
+
+    def __init__(self, n_inputs: int, hidden: int, n_points: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(n_inputs, hidden, 1),
+            nn.LeakyReLU(0.01),
+            nn.Conv2d(hidden, hidden, 5, padding=2),
+            nn.LeakyReLU(0.01),
+            nn.Conv2d(hidden, n_points, 5, padding=2),
+        )
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """``(n, n_inputs, h, w)`` to logits ``(n, n_points, h, w)``."""
+        logits: Tensor = self.layers(maps)
+        return logits
+
+
+@dataclass(frozen=True, eq=False)
+class LandmarkModel:
+    """A head with the segmenter that it sits on."""
+
+    head: Model
+    segmenter: Model
+
+    @property
+    def points(self) -> tuple[str, ...]:
+        """The landmarks, in order."""
+        return self.head.card.networks["landmarks"].structures
+
+
+@dataclass(frozen=True, eq=False)
+class FoundLandmarks:
+    """Landmarks of every slice of a phase.
+
+    ``places`` ``(z, n_points, 2)`` are rows and columns in pixels of the source, counted from
+    the middle of the first; ``surety`` ``(z, n_points)`` is the heat within a few pixels of the
+    peak, 0 to 1: low where a slice does not show the point.
+    """
+
+    places: FloatArray
+    surety: FloatArray
+
+
+def finest_maps(network: nn.Module, images: Tensor) -> Tensor:
+    """The decoder's four finest maps at full resolution, ``(n, c, h, w)``.
+
+    Parameters
+    ----------
+    network
+        A U-Net.
+    images
+        ``(n, channels, h, w)``, as the segmenter sees them.
+    """
+    assert isinstance(network, UNet)
+    with torch.no_grad():  # a head that is trained on them needs more than inference tensors
+        maps = network.decoder_maps(network.encoder(images))[:FINEST]
+        size = images.shape[2:]
+        return torch.cat([functional.interpolate(m, size, mode="bilinear") for m in maps], dim=1)
+
+
+def map_channels(channels: Sequence[int]) -> int:
+    """How many channels :func:`finest_maps` has for a U-Net of these widths."""
+    return sum(channels[: min(FINEST, len(channels) - 1)])
+
+
+def find_landmarks(
+    stack: Stack,
+    model: LandmarkModel,
+    *,
+    phases: Sequence[int] | None = None,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
+) -> Mapping[int, FoundLandmarks]:
+    """Landmarks of every slice of some phases, all if None.
+
+    Raises
+    ------
+    CancelledError
+        If ``cancel`` returned True between two batches.
+    """
+    check_cancel(cancel)
+    heart = find_heart(stack, model.segmenter)
+    spec = model.segmenter.card.networks["segmenter"]
+    crop = Crop.of(spec.grid, heart.centre_mm, heart.pixel_mm, stack.shape[2:])
+    step = stride(slice_distance(stack.geometry), spec.neighbour_mm)
+    wanted = range(stack.shape[0]) if phases is None else phases
+    found = {}
+    for phase in wanted:
+        images = crop.inputs(stack.pixels[phase], spec.neighbours, step)
+        peaks = []
+        for begin in range(0, len(images), _BATCH):
+            check_cancel(cancel)
+            logits = heat_logits(model, images[begin : begin + _BATCH])
+            peaks.append(peak_places(logits))
+        places = torch.cat([p for p, _ in peaks]).numpy()
+        found[phase] = FoundLandmarks(
+            _on_source(places, crop), torch.cat([s for _, s in peaks]).numpy()
+        )
+        if progress is not None:
+            progress(len(found), len(wanted))
+    return found
+
+
+def heat_logits(model: LandmarkModel, images: Tensor) -> Tensor:
+    """``(n, c, h, w)`` crops to ``(n, n_points, h, w)`` logits."""
+    maps = finest_maps(model.segmenter.networks["segmenter"], images)
+    return model.head.run("landmarks", maps)
+
+
+def peak_places(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Where each heat map peaks, finer than a pixel, and how much of its heat lies there.
+
+    Returns
+    -------
+    ``(n, k, 2)`` rows and columns counted from the middle of the first pixel, and ``(n, k)``.
+    """
+    h, w = logits.shape[2:]
+    heat = logits.flatten(2).softmax(2)
+    best = heat.argmax(2)
+    rows, columns = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
+    near = ((rows.flatten() - (best // w)[..., None]).abs() <= _REACH) & (
+        (columns.flatten() - (best % w)[..., None]).abs() <= _REACH
+    )
+    local = heat * near
+    mass = local.sum(2)
+    places = torch.stack([(local * axis.flatten()).sum(2) / mass for axis in (rows, columns)], 2)
+    return places, mass
+
+
+def _on_source(places: FloatArray, crop: Crop) -> FloatArray:
+    """Pixels of the square to pixels of the source."""
+    corner = crop.points[0, 0, 0].numpy().astype(np.float64)
+    return (corner + places * crop.step_mm) / np.array(crop.pixel_mm) - 0.5
