@@ -24,6 +24,7 @@ from napari_cmr.cli import (
     reading,
     reporting,
     studying,
+    training,
     versions,
 )
 from napari_cmr.core import CancelledError, InputError
@@ -54,6 +55,7 @@ app.command()(learning.predict)
 app.command()(learning.evaluate)
 app.add_typer(models.app, name="models")
 app.add_typer(versions.app, name="versions")
+app.add_typer(training.app, name="training")
 app.add_typer(pacs.app, name="pacs")
 app.add_typer(projects.app, name="project")
 

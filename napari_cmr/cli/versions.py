@@ -11,7 +11,9 @@ from napari_cmr.cli.options import JsonFile, write_json
 from napari_cmr.core import InputError
 
 if TYPE_CHECKING:
-    from napari_cmr.learn.versions import Judgement, VersionRecord, VersionStore
+    from collections.abc import Callable
+
+    from napari_cmr.learn.versions import Judgement, Retrained, VersionRecord, VersionStore
 
 TASKS = ("cine_sax_seg",)
 
@@ -27,7 +29,13 @@ def retrain(
         list[Path], typer.Option("--manifest", help="CSV of corrected cases; may be given again.")
     ],
     task: TaskName = "cine_sax_seg",
-    tier: Annotated[str, typer.Option(help="head: seconds; lora: minutes; full: longer.")] = "head",
+    tier: Annotated[
+        str,
+        typer.Option(
+            help="head: seconds; lora: minutes; full: longer; auto: the best of them in "
+            "cross-validation among the subjects that train."
+        ),
+    ] = "auto",
     start: Annotated[
         str | None,
         typer.Option(help="Model that a new project begins with: shelf name or folder."),
@@ -39,6 +47,13 @@ def retrain(
         bool,
         typer.Option("--keep-anyway", help="Use the new version whatever is judged; recorded."),
     ] = False,
+    job: Annotated[
+        Path | None,
+        typer.Option(
+            "--job",
+            help="Folder in which to tell how it goes; a file 'pause' or 'stop' in it is obeyed.",
+        ),
+    ] = None,
     json: JsonFile = None,
 ) -> None:
     """Train a new version on corrected cases; it is used if it is not worse than the active one."""
@@ -47,25 +62,46 @@ def retrain(
 
     for path in manifest:
         read_manifest(path, need_labels=True)  # before torch is imported, which takes seconds
-    import napari_cmr.learn.versions as learning
-    from napari_cmr.learn.tiers import configured
+    from napari_cmr.learn import versions as learning
 
-    made = learning.retrain(
-        project,
-        manifest,
-        tier=tier,
-        config=configured(tier, steps),
-        task=task,
-        start=start,
-        seed=seed,
-        threads=threads,
-        keep_anyway=keep_anyway,
-        say=typer.echo,
-    )
+    def train(**told: Any) -> Retrained:
+        return learning.retrain(
+            project,
+            manifest,
+            tier=tier,
+            steps=steps,
+            task=task,
+            start=start,
+            seed=seed,
+            threads=threads,
+            keep_anyway=keep_anyway,
+            say=typer.echo,
+            **told,
+        )
+
+    made = train() if job is None else _in_job(job, tier, train)
     typer.echo(made.advice)
     if json is not None:
         told = {"active": made.active, "advice": made.advice}
         write_json(json, told | made.record.model_dump(mode="json"))
+
+
+def _in_job(folder: Path, tier: str, train: Callable[..., Retrained]) -> Retrained:
+    """Train behind others and tell of it in a folder."""
+    from napari_cmr.review.training_report import reporting, step_back
+    from napari_cmr.review.training_status import JobState
+
+    step_back()
+    with reporting(folder, tier) as report:
+        made = train(watch=report, cancel=report.cancelled)
+        report.end(
+            JobState.DONE,
+            made.advice,
+            version=made.record.version,
+            parent=made.record.parent or "",
+            activated=made.active,
+        )
+    return made
 
 
 @app.command("list")
@@ -180,9 +216,7 @@ def remove(project: Project, version: Version, task: TaskName = "cine_sax_seg") 
 @app.command("clear-cache")
 def clear_cache(project: Project, task: TaskName = "cine_sax_seg") -> None:
     """Throw away what networks said of pictures; it is made again when needed."""
-    from napari_cmr.learn.tiers.cache import FeatureCache
-
-    size = FeatureCache(_store(project, task).cache).clear()
+    size = _store(project, task).clear_cache()
     typer.echo(f"{size / 1e6:.1f} MB are free")
 
 

@@ -87,7 +87,7 @@ def export_labels(
         raise InputError("The project has no labels yet; segment or draw first.")
     images = images or {}
     with_images = [line for line in lines if line.info.key in images]
-    rows = [row for line in with_images for row in _rows(line, accepted_only=accepted_only)]
+    rows = [row for line in with_images for row in rows_of(line, accepted_only=accepted_only)]
     if with_images and not rows:
         raise InputError("No phase was corrected or accepted yet, so there is nothing to train on.")
     trained = {row["label"] for row in rows}
@@ -101,7 +101,7 @@ def export_labels(
                 if f"labels/{line.info.key}.nii.gz" in trained:
                     io.write_nifti(images[line.info.key](), part / f"{line.info.key}.nii.gz")
         with placing(out, overwrite=overwrite) as part:
-            _write_manifest(part / MANIFEST, rows)
+            write_manifest(part / MANIFEST, rows)
     return Exported(
         tuple(out / "labels" / f"{line.info.key}.nii.gz" for line in lines),
         out / MANIFEST if rows else None,
@@ -110,14 +110,16 @@ def export_labels(
     )
 
 
-def _write_manifest(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+def write_manifest(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Write rows of :func:`rows_of` as CSV."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, _COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
 
 
-def _rows(line: Line, *, accepted_only: bool) -> list[dict[str, str]]:
+def rows_of(line: Line, *, accepted_only: bool = False) -> list[dict[str, str]]:
+    """A manifest's rows of one reader's work on a stack: one a phase that may be trained on."""
     info, history = line.info, line.history
     n_phases, n_slices = info.shape[:2]
     accepted, rejected = (history.frames_with(v) for v in (Verdict.ACCEPTED, Verdict.REJECTED))

@@ -26,8 +26,8 @@ def test_the_round_of_retraining_comparing_going_back_and_handing_on(call, tmp_p
     start = write_start(tmp_path / "start")
     manifest = write_cases(tmp_path / "cases", "abcde")
     made = call(
-        "retrain", "--project", "p", "--manifest", manifest, "--start", start, "--steps", 20,
-        "--threads", 1, "--json", "r.json",
+        "retrain", "--project", "p", "--manifest", manifest, "--start", start, "--tier", "head",
+        "--steps", 20, "--threads", 1, "--json", "r.json",
     )  # fmt: skip
     told = json.loads((tmp_path / "r.json").read_text())
     assert told["version"] == "v0002"

@@ -7,6 +7,18 @@ from napari_cmr.learn.tiers.tier import (
     TierConfig,
     configured,
     tier_named,
+    tier_of,
 )
+from napari_cmr.learn.tiers.watch import UNWATCHED, Watch
 
-__all__ = ["TIERS", "NewModel", "Tier", "TierConfig", "configured", "tier_named"]
+__all__ = [
+    "TIERS",
+    "UNWATCHED",
+    "NewModel",
+    "Tier",
+    "TierConfig",
+    "Watch",
+    "configured",
+    "tier_named",
+    "tier_of",
+]

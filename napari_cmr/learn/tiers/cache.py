@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +29,9 @@ class FeatureCache:
     ----------
     folder
         Where it lies; made if need be.
+    in_memory
+        Bytes of the latest tensors that are kept in memory too; reading a study's takes longer
+        than using them.
 
     Attributes
     ----------
@@ -35,9 +39,11 @@ class FeatureCache:
         How often an answer was there, and how often it was not.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, in_memory: int = 0) -> None:
         self.folder = folder
         self.hits = self.misses = 0
+        self._in_memory = in_memory
+        self._latest: OrderedDict[str, Tensor] = OrderedDict()
 
     def remember(self, key: str, make: Callable[[], Tensor]) -> Tensor:
         """The tensor of a key as float32, made and kept where it is not there.
@@ -50,9 +56,12 @@ class FeatureCache:
             If the folder cannot be written to.
         """
         place = self.folder / f"{key}{SUFFIX}"
-        kept = _read(place)
+        kept = self._latest.pop(key, None)
+        if kept is None:
+            kept = _read(place)
         if kept is not None:
             self.hits += 1
+            self._keep(key, kept)
             return kept.float()
         self.misses += 1
         made = make().half()
@@ -63,6 +72,7 @@ class FeatureCache:
                 f"Cannot write to the cache {self.folder} ({error.strerror or error}); free some "
                 "space or clear it."
             ) from error
+        self._keep(key, made)
         return made.float()
 
     def size_bytes(self) -> int:
@@ -72,10 +82,18 @@ class FeatureCache:
     def clear(self) -> int:
         """Throw everything away and return how many bytes that was."""
         size = self.size_bytes()
+        self._latest.clear()
         if self.folder.is_dir():
             for place in self.folder.glob(f"*{SUFFIX}"):
                 shutil.rmtree(place, ignore_errors=True)
         return size
+
+    def _keep(self, key: str, tensor: Tensor) -> None:
+        if not self._in_memory:
+            return
+        self._latest[key] = tensor
+        while sum(kept.nbytes for kept in self._latest.values()) > self._in_memory:
+            self._latest.popitem(last=False)
 
     def _files(self) -> Iterator[Path]:
         return (p for p in self.folder.glob(f"*{SUFFIX}/**/*") if p.is_file())

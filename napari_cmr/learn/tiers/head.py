@@ -70,7 +70,7 @@ def train_head(
     config: HeadConfig,
     *,
     seed: int,
-    on_step: Callable[[int, float], None] | None = None,
+    on_step: Callable[[int, float, nn.Module], None] | None = None,
     cancel: Cancel | None = None,
 ) -> nn.Module:
     """A head that begins as the model's own and learns from examples; seconds on one core.
@@ -80,7 +80,7 @@ def train_head(
     model
         As :func:`remembering` gives it; it stays as it is.
     on_step
-        Called with (steps done, loss).
+        Called with (steps done, loss, the head as it is).
 
     Raises
     ------
@@ -108,7 +108,7 @@ def train_head(
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         if on_step is not None:
-            on_step(step + 1, float(loss.item()))
+            on_step(step + 1, float(loss.item()), head)
     return head.eval()
 
 
@@ -118,12 +118,18 @@ def head_examples(
     config: HeadConfig,
     *,
     seed: int,
+    on_row: Callable[[int], None] | None = None,
     cancel: Cancel | None = None,
 ) -> HeadExamples:
     """Ask the model for features of labelled rows, as it sees them in use.
 
     The crops lie round the heart that the model's localiser finds, and the views are those that
     are averaged at test time, so that training and predicting share what the cache holds.
+
+    Parameters
+    ----------
+    on_row
+        Called with how many rows are done.
 
     Raises
     ------
@@ -134,9 +140,11 @@ def head_examples(
         raise InputError("There is no labelled case to train on.")
     rng = np.random.default_rng([seed, 1])
     parts: dict[str, list[_Part]] = defaultdict(list)
-    for row in rows:
+    for done, row in enumerate(rows, start=1):
         check_cancel(cancel)
         parts[row.subject].extend(_parts(model, row, config.coarse, rng))
+        if on_row is not None:
+            on_row(done)
     whole = [part for group in parts.values() for part in group]
     sizes = [sum(len(p.targets) for p in group) for group in parts.values()]
     ends = np.cumsum(sizes)
@@ -184,20 +192,21 @@ def _parts(
             part = slice(start, start + BATCH)
             for axes in ([], *flip_axes(model.card)):
                 features = segmenter.trunk(inputs[part].flip(axes))
-                with torch.inference_mode():
-                    answer = segmenter.head(features).argmax(1)
                 turned = [a - 1 for a in axes]
                 target, seen = targets[part].flip(turned), told[part].flip(turned)
+                told_of = seen.flatten(1).any(1)  # a slice of which nothing is said teaches nothing
+                features, target, seen = features[told_of], target[told_of], seen[told_of]
+                with torch.inference_mode():
+                    answer = segmenter.head(features).argmax(1)
                 unnamed = ~named[answer] & (answer > 0) & (target == 0)
                 before = torch.where(unnamed, answer, torch.full_like(answer, -1))
-                told_of = seen.flatten(1).any(1)  # a slice of which nothing is said teaches nothing
                 y, x = (slice(int(rng.integers(coarse)), None, coarse) for _ in range(2))
                 yield _Part(
-                    features[told_of][:, :, y, x].half(),
-                    target[told_of][:, y, x].clone(),
-                    before[told_of][:, y, x].clone(),
-                    seen[told_of][:, y, x].clone(),
-                    named.expand(int(told_of.sum()), -1),
+                    features[:, :, y, x].half(),
+                    target[:, y, x].clone(),
+                    before[:, y, x].clone(),
+                    seen[:, y, x].clone(),
+                    named.expand(len(target), -1),
                 )
 
 

@@ -13,18 +13,21 @@ from typing import Any, Protocol
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
 
 from napari_cmr.core import Cancel, InputError, Structure, replacing
 from napari_cmr.learn.examples import LabelledRow
 from napari_cmr.learn.finetune import finetune_segmenter
 from napari_cmr.learn.segmenter import SegmenterConfig
 from napari_cmr.learn.tiers.head import HeadConfig, head_examples, train_head
+from napari_cmr.learn.tiers.quick_score import QuickScore, every
 from napari_cmr.learn.tiers.remembering import (
     HeadOnFeatures,
     Remembering,
     whole_model,
     with_head,
 )
+from napari_cmr.learn.tiers.watch import UNWATCHED, Watch
 from napari_cmr.nets import Model, load_model
 
 Say = Callable[[str], None]
@@ -71,7 +74,7 @@ class Train(Protocol):
     """Trains a model on labelled rows.
 
     ``model`` remembers its answers; ``start`` is its version's folder and ``scratch`` one where
-    checkpoints may lie.
+    checkpoints may lie. ``score`` is told to ``watch`` now and then, and nothing follows on it.
     """
 
     def __call__(
@@ -85,6 +88,8 @@ class Train(Protocol):
         seed: int,
         say: Say,
         cancel: Cancel | None,
+        watch: Watch = UNWATCHED,
+        score: QuickScore | None = None,
     ) -> NewModel:
         """Give the trained model; the one given stays as it is."""
 
@@ -108,8 +113,11 @@ def _train_head(
     seed: int,
     say: Say,
     cancel: Cancel | None,
+    watch: Watch = UNWATCHED,
+    score: QuickScore | None = None,
 ) -> NewModel:
-    examples = head_examples(model, rows, config, seed=seed, cancel=cancel)
+    watch.stage("asking", len(rows))
+    examples = head_examples(model, rows, config, seed=seed, on_row=watch.part, cancel=cancel)
     segmenter = model.networks["segmenter"]
     assert isinstance(segmenter, HeadOnFeatures)
     assert isinstance(segmenter.trunk, Remembering)
@@ -118,7 +126,10 @@ def _train_head(
         f"head: {len(examples.targets)} views of slices; of the networks' answers "
         f"{cache.hits} were remembered and {cache.misses} asked for"
     )
-    head = train_head(model, examples, config, seed=seed, cancel=cancel)
+    onlooker = None if score is None else score.through(segmenter.trunk)
+    watch.stage("training", config.steps)
+    on_step = _told(watch, config.steps, onlooker, segmenter.head)
+    head = train_head(model, examples, config, seed=seed, on_step=on_step, cancel=cancel)
     made = whole_model(with_head(model, head))
     return NewModel(made, "head", config.model_dump(mode="json"))
 
@@ -132,7 +143,9 @@ def _train_on(
     scratch: Path,
     seed: int,
     say: Say,
-    cancel: Cancel | None,  # noqa: ARG001  Ctrl-C stops it, and a later call goes on
+    cancel: Cancel | None,
+    watch: Watch = UNWATCHED,
+    score: QuickScore | None = None,
 ) -> NewModel:
     if any(row.row.label is None for row in rows):
         raise InputError("Strokes train the tier 'head' only; choose it, or give whole labels.")
@@ -142,6 +155,8 @@ def _train_on(
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
     manifest = out / "training.csv"
     _write_manifest(manifest, rows)
+    segmenter = model.networks["segmenter"]
+    watch.stage("training", config.steps)
     finetune_segmenter(
         [manifest],
         out,
@@ -151,11 +166,43 @@ def _train_on(
         start=start,
         threads=torch.get_num_threads(),
         say=say,
+        on_step=_told(watch, config.steps, score, segmenter),
+        cancel=cancel,
     )
     made = load_model(out, task=model.card.task)
     shutil.rmtree(out, ignore_errors=True)
     tier = "lora" if isinstance(config, LoraConfig) else "full"
     return NewModel(made, tier, config.model_dump(mode="json"))
+
+
+def _told(
+    watch: Watch, steps: int, score: QuickScore | None, first: nn.Module
+) -> Callable[[int, float, nn.Module], None]:
+    """What tells of each step, and of the score before the first and now and then."""
+    if score:
+        watch.score(0, score(first))
+
+    def on_step(done: int, loss: float, network: nn.Module) -> None:
+        watch.step(done, loss)
+        if score and (done == steps or done % every(steps) == 0):
+            watch.score(done, score(_at_rest(network)))
+
+    return on_step
+
+
+def _at_rest(network: nn.Module) -> Callable[[Tensor], Tensor]:
+    """A network in training as one that is asked, wherever it lies."""
+
+    def ask(images: Tensor) -> Tensor:
+        trains = network.training
+        weight = next(network.parameters())
+        try:
+            answer: Tensor = network.eval()(images.to(weight.device))
+        finally:
+            network.train(trains)
+        return answer
+
+    return ask
 
 
 def _settings(model: Model, config: LoraConfig | FullConfig, seed: int) -> SegmenterConfig:
@@ -210,8 +257,13 @@ def tier_named(name: str) -> Tier:
         If there is none of that name.
     """
     if name not in TIERS:
-        raise InputError(f"There is no tier '{name}'; there are {', '.join(TIERS)}.")
+        raise InputError(f"There is no tier '{name}'; there are {', '.join(TIERS)}, and auto.")
     return TIERS[name]
+
+
+def tier_of(config: TierConfig) -> Tier:
+    """The tier that settings are of."""
+    return next(tier for tier in TIERS.values() if isinstance(config, tier.config))
 
 
 def configured(name: str, steps: int | None = None) -> TierConfig:

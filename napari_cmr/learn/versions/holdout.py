@@ -9,9 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_cmr.core import InputError
-from napari_cmr.learn.examples import LabelledRow
+
+if TYPE_CHECKING:
+    from napari_cmr.learn.examples import LabelledRow
 
 ONE_IN = 5
 ENOUGH = 10
@@ -37,10 +40,10 @@ class TrainingRows:
         if self.seal is not _SEALED:
             raise RuntimeError("rows that may train come from Holdout.split")
 
-    def without(self, subject: str) -> TrainingRows:
-        """The rows of all other subjects, to judge on this one."""
-        rows = tuple(row for row in self.rows if row.subject != subject)
-        keys = {name: key for name, key in self.keys.items() if name != subject}
+    def without(self, *subjects: str) -> TrainingRows:
+        """The rows of all other subjects, to judge on these."""
+        rows = tuple(row for row in self.rows if row.subject not in subjects)
+        keys = {name: key for name, key in self.keys.items() if name not in subjects}
         return TrainingRows(rows, keys, _SEALED)
 
 

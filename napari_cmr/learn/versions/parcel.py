@@ -12,10 +12,8 @@ from pydantic import ValidationError
 
 from napari_cmr.core import InputError, replacing
 from napari_cmr.learn.versions.record import RECORD, VersionRecord
-from napari_cmr.learn.versions.store import VersionStore
-from napari_cmr.nets import load_model
+from napari_cmr.learn.versions.store import WEIGHTS, VersionStore
 from napari_cmr.nets.card_shelf import CARD
-from napari_cmr.nets.shelf import WEIGHTS, readme
 
 HASHES = "sha256.json"
 README = "README.md"
@@ -33,6 +31,8 @@ def export_version(store: VersionStore, version: str, path: Path) -> Path:
     InputError
         If there is no such version, one of its files was altered, or the zip cannot be written.
     """
+    from napari_cmr.nets.shelf import readme  # imports torch, which takes seconds
+
     model = store.load(version)
     folder = store.place_of(version)
     content = {name: (folder / name).read_bytes() for name in (CARD, RECORD, WEIGHTS)}
@@ -56,6 +56,8 @@ def import_version(store: VersionStore, path: Path) -> VersionRecord:
         If it is no such zip, a file is not the one that its hashes name, the card is of another
         task, or the weights are not those of the card.
     """
+    from napari_cmr.nets.shelf import load_model, readme  # imports torch, which takes seconds
+
     content = _read(path)
     try:
         record = VersionRecord.model_validate_json(content[RECORD])

@@ -12,17 +12,21 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
-from torch import nn
 
 from napari_cmr.core import InputError, ModelError
 from napari_cmr.learn.versions.holdout import Holdout
 from napari_cmr.learn.versions.record import RECORD, VersionRecord
-from napari_cmr.nets import Card, Model, load_model, save_model
 from napari_cmr.nets.card_shelf import CARD
-from napari_cmr.nets.shelf import WEIGHTS
 
+if TYPE_CHECKING:
+    from torch import nn
+
+    from napari_cmr.nets import Card, Model
+
+WEIGHTS = "model.safetensors"
 FOLDER = ".napari-cmr"
 _TABLE = """
 create table if not exists activation (
@@ -116,6 +120,8 @@ class VersionStore:
                     "model in with 'versions import' or begin a project in another folder."
                 )
             return self.active()
+        from napari_cmr.nets import load_model  # imports torch, which takes seconds
+
         model = load_model(start, task=self.task)
         record = self.add(
             model.card,
@@ -140,6 +146,8 @@ class VersionStore:
         InputError
             If it cannot be written.
         """
+        from napari_cmr.nets import save_model
+
         self.holdout.refuse_leak(record.trained_on)
         part = self._part()
         try:
@@ -203,6 +211,8 @@ class VersionStore:
         ModelError
             If a file is not the one that the record names.
         """
+        from napari_cmr.nets import load_model
+
         record = self.read(version)
         folder = self.folder / version
         for name, sha256 in record.files.items():
@@ -286,6 +296,16 @@ class VersionStore:
     def size_bytes(self, version: str) -> int:
         """What a version takes on disk."""
         return sum(p.stat().st_size for p in self.place_of(version).iterdir())
+
+    def cache_bytes(self) -> int:
+        """What kept answers of networks, and trainings that were stopped, take on disk."""
+        return sum(p.stat().st_size for p in self.cache.rglob("*") if p.is_file())
+
+    def clear_cache(self) -> int:
+        """Throw those away, to be made again when needed; gives how many bytes that was."""
+        size = self.cache_bytes()
+        shutil.rmtree(self.cache, ignore_errors=True)
+        return size - self.cache_bytes()
 
     def remove(self, version: str) -> None:
         """Throw away a version that is neither active nor what another came from.

@@ -6,34 +6,35 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from napari_cmr.core import Cancel, InputError, check_cancel
-from napari_cmr.learn.examples import LabelledRow
 from napari_cmr.learn.finetune import TERMS, hardware
-from napari_cmr.learn.tiers import NewModel, Tier, TierConfig, tier_named
+from napari_cmr.learn.tiers import (
+    UNWATCHED,
+    NewModel,
+    TierConfig,
+    Watch,
+    configured,
+    tier_named,
+    tier_of,
+)
 from napari_cmr.learn.tiers.cache import FeatureCache
 from napari_cmr.learn.tiers.remembering import remembering
+from napari_cmr.learn.versions.choosing import AUTO, choose
 from napari_cmr.learn.versions.corrections import (
     describe,
     load_corrections,
     refuse_same_pictures,
 )
-from napari_cmr.learn.versions.gate import (
-    FEWEST,
-    Compared,
-    cannot_judge,
-    compare,
-    judge,
-    segmenting,
-)
-from napari_cmr.learn.versions.holdout import TrainingRows
+from napari_cmr.learn.versions.gate import compare, judge, segmenting
 from napari_cmr.learn.versions.record import Correction, Judgement, VersionRecord
 from napari_cmr.learn.versions.store import VersionStore
-from napari_cmr.nets import Card, Metric, Model, TrainingData
+from napari_cmr.learn.versions.work import Work, whole
+from napari_cmr.nets import Card, Metric, TrainingData
 
 Say = Callable[[str], None]
 
@@ -51,14 +52,16 @@ def retrain(
     project: Path,
     manifests: Sequence[Path],
     *,
-    tier: str = "head",
+    tier: str = AUTO,
     config: TierConfig | None = None,
+    steps: int | None = None,
     task: str = "cine_sax_seg",
     start: str | Path | None = None,
     seed: int = 0,
     threads: int = 2,
     keep_anyway: bool = False,
     say: Say = print,
+    watch: Watch = UNWATCHED,
     cancel: Cancel | None = None,
 ) -> Retrained:
     """Train a version on corrected cases and make it active if it is not worse.
@@ -73,9 +76,12 @@ def retrain(
     manifests
         Corrected cases. Who of them is held out the project decides; see :class:`Holdout`.
     tier
-        ``head``, ``lora`` or ``full``.
+        ``head``, ``lora``, ``full``, or ``auto``: the one that cross-validation among those who
+        may train finds best, or that of ``config``.
     config
         The tier's settings; its defaults if None.
+    steps
+        Another number of steps than the tier's own; not together with ``config``.
     start
         The model that a new project begins with; the shelf's best if None.
     seed
@@ -84,6 +90,8 @@ def retrain(
         CPU threads of torch.
     keep_anyway
         Make the version active whatever the judgement, which is recorded.
+    watch
+        Told how it goes. Scores on the held-out subjects are for the eye; nothing follows on them.
 
     Raises
     ------
@@ -93,8 +101,12 @@ def retrain(
         If ``cancel`` returned True.
     """
     torch.set_num_threads(threads)
-    chosen = tier_named(tier)
-    config = config or chosen.config()
+    if tier != AUTO:
+        config = config or configured(tier, steps)
+        if tier_of(config) is not tier_named(tier):
+            raise InputError(f"The settings given are not those of the tier '{tier}'.")
+    watch.runs_on(hardware())
+    watch.stage("reading")
     loaded = load_corrections(manifests)
     store = VersionStore(project, task=task)
     parent = store.begin(start)
@@ -105,14 +117,21 @@ def retrain(
         raise InputError(
             "All subjects of the manifest are held out to judge on; add subjects to train on."
         )
-    work = _Work(store, chosen, config, seed, say, cancel)
+    work = Work(store, seed, say, cancel, watch)
     say(
         f"{len(training.keys)} subject(s) train, {len({r.subject for r in judging})} judge; "
         f"from {parent.version}, {parent.model}"
     )
     begun = time.monotonic()
-    trained = work.train(parent, training)
-    judgement = work.judgement(parent, trained, training, judging)
+    choice = None
+    if config is None:
+        choice = choose(work, parent, training, steps=steps)
+        say(choice.sentence)
+        config = configured(choice.tier, steps)
+    trained = work.train(parent, training, config, watch=watch, judging=whole(judging))
+    if choice is not None:
+        trained = replace(trained, recipe=trained.recipe | {"chosen": choice.record})
+    judgement = work.judgement(parent, trained, training, judging, config)
     seconds = time.monotonic() - begun
     check_cancel(cancel)
     own = describe(training.rows, training.keys)
@@ -126,7 +145,7 @@ def retrain(
             origin="trained",
             model=f"{card.name} {card.version}",
             task=task,
-            tier=tier,
+            tier=trained.tier,
             made="",
             corrections=own,
             recipe=card.recipe,
@@ -151,7 +170,7 @@ def judge_versions(
         If the manifests have none, or a version is missing or altered.
     """
     _, held = store.holdout.split(load_corrections(manifests))
-    judging = _whole(held)
+    judging = whole(held)
     if not judging:
         raise InputError("None of the manifest's subjects is held out, so none can judge.")
     keys = {row.subject: store.holdout.key(row.subject) for row in judging}
@@ -159,81 +178,6 @@ def judge_versions(
     old, new = (remembering(store.load(version), cache) for version in (before, after))
     structures = old.card.networks["segmenter"].structures[1:]
     return judge(compare(judging, segmenting(old), segmenting(new), structures), "holdout", keys)
-
-
-@dataclass(frozen=True, eq=False)
-class _Work:
-    """How versions are trained and judged in one call."""
-
-    store: VersionStore
-    tier: Tier
-    config: TierConfig
-    seed: int
-    say: Say
-    cancel: Cancel | None
-
-    def train(self, start: VersionRecord, training: TrainingRows) -> NewModel:
-        return self.tier.train(
-            self._model(start),
-            training.rows,
-            self.config,
-            start=self.store.place_of(start.version),
-            scratch=self.store.cache / "training",
-            seed=self.seed,
-            say=self.say,
-            cancel=self.cancel,
-        )
-
-    def judgement(
-        self,
-        parent: VersionRecord,
-        trained: NewModel,
-        training: TrainingRows,
-        judging: Sequence[LabelledRow],
-    ) -> Judgement:
-        """On the holdout; else each training subject by models that never saw it; else none."""
-        judging = _whole(judging)
-        keys = {row.subject: self.store.holdout.key(row.subject) for row in judging}
-        if judging:
-            self.say(f"judging on {len(keys)} held-out subject(s)")
-            compared = self._compare(judging, self._model(parent), trained.model)
-            return judge(compared, "holdout", keys)
-        if len(training.keys) < FEWEST:
-            return cannot_judge(
-                f"{len(training.keys)} subject(s) are too few to judge a version on: it takes "
-                f"{FEWEST}"
-            )
-        compared = Compared()
-        for subject, key in training.keys.items():
-            check_cancel(self.cancel)
-            left = [row for row in _whole(training.rows) if row.subject == subject]
-            before = self._unseen(parent, key)
-            if not left or before is None:
-                continue
-            self.say("judging on one subject, trained on the others")
-            fold = self.train(before, training.without(subject))
-            compared = compared.with_others(self._compare(left, self._model(before), fold.model))
-        return judge(compared, "leave-one-subject-out", dict(training.keys))
-
-    def _unseen(self, parent: VersionRecord, key: str) -> VersionRecord | None:
-        """The nearest version that was not trained on a subject."""
-        ancestors = self.store.ancestors(parent.version)
-        return next((v for v in ancestors if key not in v.trained_on), None)
-
-    def _compare(self, rows: Sequence[LabelledRow], before: Model, after: Model) -> Compared:
-        structures = before.card.networks["segmenter"].structures[1:]
-        after = remembering(after, FeatureCache(self.store.cache), self.say)
-        return compare(rows, segmenting(before), segmenting(after), structures)
-
-    def _model(self, record: VersionRecord) -> Model:
-        return remembering(
-            self.store.load(record.version), FeatureCache(self.store.cache), self.say
-        )
-
-
-def _whole(rows: Sequence[LabelledRow]) -> list[LabelledRow]:
-    """Rows whose labels say something of every pixel, as it takes to judge."""
-    return [row for row in rows if row.said.all()]
 
 
 def _decide(

@@ -1,0 +1,100 @@
+"""Verbs of the training that goes on in a project: start, status, pause, resume, stop."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_cmr.cli.options import JsonFile, write_json
+from napari_cmr.core import InputError
+from napari_cmr.review.project import HOME, LOG, Project, default_reader
+from napari_cmr.review.training import TrainingJob
+from napari_cmr.review.training_status import JobState, JobStatus
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Learn in the background from what was corrected in a project, as its window does.",
+)
+Folder = Annotated[Path, typer.Option("--project", help="The project's folder.")]
+
+
+@app.command()
+def start(
+    project: Folder,
+    tier: Annotated[str, typer.Option(help="auto, head, lora or full.")] = "auto",
+    reader: Annotated[str | None, typer.Option(help="Whose corrections; else your own.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of the training.")] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same version, on one CPU.")] = 0,
+    model: Annotated[
+        str | None,
+        typer.Option("--start", help="Model that a project without versions begins with."),
+    ] = None,
+) -> None:
+    """Learn from the corrected cases whose images the project keeps, in the background."""
+    opened = Project.look_into(project)
+    who = reader or default_reader()
+    material = TrainingJob(project).start(
+        opened, who, tier=tier, steps=steps, seed=seed, start=model
+    )
+    typer.echo(
+        f"learning from {material.subjects} subject(s), {material.slices} slices; "
+        f"'napari-cmr training status --project {project}' says how far it is"
+    )
+
+
+@app.command()
+def status(project: Folder, json: JsonFile = None) -> None:
+    """Say how far it is, or what came of it."""
+    found = _job(project).status()
+    typer.echo(_said(found))
+    if json is not None:
+        write_json(json, asdict(found))
+
+
+@app.command()
+def pause(project: Folder) -> None:
+    """Let it wait after the step it is at."""
+    _running(project).pause()
+    typer.echo("it waits after this step; 'training resume' lets it go on")
+
+
+@app.command()
+def resume(project: Folder) -> None:
+    """Let it go on."""
+    _running(project).resume()
+    typer.echo("it goes on")
+
+
+@app.command()
+def stop(project: Folder) -> None:
+    """End it after the step it is at; the version in use stays."""
+    _running(project).stop()
+    typer.echo("it ends after this step")
+
+
+def _job(project: Path) -> TrainingJob:
+    if not (project / HOME / LOG).is_file():
+        raise InputError(f"There is no project in {project}; choose the folder of one.")
+    return TrainingJob(project)
+
+
+def _running(project: Path) -> TrainingJob:
+    job = _job(project)
+    if not job.status().state.active:
+        raise InputError("No training of this project is running.")
+    return job
+
+
+def _said(found: JobStatus) -> str:
+    if found.state is JobState.NONE:
+        return "nothing was trained in this project yet"
+    if not found.state.active:
+        return f"{found.state}: {found.sentence}"
+    parts = f" {found.done} of {found.of}" if found.of else ""
+    left = "" if found.remaining_s is None else f", about {found.remaining_s:.0f} s left"
+    where = f" on {found.device}" if found.device else ""
+    stage = found.stage or "starting"
+    return f"{found.state}: {stage}{parts}, {found.elapsed_s:.0f} s so far{left}{where}"

@@ -1,0 +1,141 @@
+"""How versions are trained and compared within one call."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from napari_cmr.core import Cancel, check_cancel
+from napari_cmr.learn.examples import LabelledRow
+from napari_cmr.learn.tiers import UNWATCHED, NewModel, TierConfig, Watch, tier_of
+from napari_cmr.learn.tiers.cache import FeatureCache
+from napari_cmr.learn.tiers.quick_score import QuickScore
+from napari_cmr.learn.tiers.remembering import remembering
+from napari_cmr.learn.tiers.tier import Say
+from napari_cmr.learn.versions.gate import (
+    FEWEST,
+    Compared,
+    cannot_judge,
+    compare,
+    judge,
+    segmenting,
+)
+from napari_cmr.learn.versions.holdout import TrainingRows
+from napari_cmr.learn.versions.record import Judgement, VersionRecord
+from napari_cmr.learn.versions.store import VersionStore
+from napari_cmr.nets import Model
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What all trainings and comparisons of one call have in common."""
+
+    store: VersionStore
+    seed: int
+    say: Say
+    cancel: Cancel | None
+    watch: Watch = UNWATCHED
+
+    def train(
+        self,
+        start: VersionRecord,
+        training: TrainingRows,
+        config: TierConfig,
+        *,
+        watch: Watch = UNWATCHED,
+        judging: Sequence[LabelledRow] = (),
+    ) -> NewModel:
+        """Train a version's model on rows that may train; the tier is that of the settings.
+
+        Parameters
+        ----------
+        watch
+            Told of each step, and now and then of the score on ``judging``.
+        """
+        model = self.model(start)
+        return tier_of(config).train(
+            model,
+            training.rows,
+            config,
+            start=self.store.place_of(start.version),
+            scratch=self.store.cache / "training",
+            seed=self.seed,
+            say=self.say,
+            cancel=self.cancel,
+            watch=watch,
+            score=QuickScore(model, judging, cancel=self.cancel) if judging else None,
+        )
+
+    def judgement(
+        self,
+        parent: VersionRecord,
+        trained: NewModel,
+        training: TrainingRows,
+        judging: Sequence[LabelledRow],
+        config: TierConfig,
+    ) -> Judgement:
+        """On the holdout; else each training subject by models that never saw it; else none."""
+        judging = whole(judging)
+        keys = {row.subject: self.store.holdout.key(row.subject) for row in judging}
+        if judging:
+            self.say(f"judging on {len(keys)} held-out subject(s)")
+            return judge(self._on_holdout(parent, trained, judging), "holdout", keys)
+        if len(training.keys) < FEWEST:
+            return cannot_judge(
+                f"{len(training.keys)} subject(s) are too few to judge a version on: it takes "
+                f"{FEWEST}"
+            )
+        self.watch.stage("judging", len(training.keys))
+        compared = Compared()
+        for done, (subject, key) in enumerate(training.keys.items(), start=1):
+            check_cancel(self.cancel)
+            left = [row for row in whole(training.rows) if row.subject == subject]
+            before = self.unseen(parent, {key})
+            if left and before is not None:
+                self.say("judging on one subject, trained on the others")
+                fold = self.train(before, training.without(subject), config)
+                compared = compared.with_others(self.compare(left, self.model(before), fold))
+            self.watch.part(done)
+        return judge(compared, "leave-one-subject-out", dict(training.keys))
+
+    def unseen(self, parent: VersionRecord, keys: Collection[str]) -> VersionRecord | None:
+        """The nearest version that was not trained on any of some subjects."""
+        ancestors = self.store.ancestors(parent.version)
+        return next((v for v in ancestors if not v.trained_on & set(keys)), None)
+
+    def compare(self, rows: Sequence[LabelledRow], before: Model, made: NewModel) -> Compared:
+        """A model and what was made of it on labelled rows."""
+        structures = before.card.networks["segmenter"].structures[1:]
+        return compare(rows, segmenting(before), segmenting(self.asked(made)), structures)
+
+    def asked(self, made: NewModel) -> Model:
+        """A new model to be asked: what it shares with the one before is remembered."""
+        if made.tier == "head":
+            return remembering(made.model, FeatureCache(self.store.cache), self.say)
+        return made.model
+
+    def model(self, record: VersionRecord) -> Model:
+        """A version's model, whose answers below the head are remembered."""
+        return remembering(
+            self.store.load(record.version), FeatureCache(self.store.cache), self.say
+        )
+
+    def _on_holdout(
+        self, parent: VersionRecord, trained: NewModel, judging: Sequence[LabelledRow]
+    ) -> Compared:
+        """Subject by subject, so that it can be stopped and told of on the way."""
+        subjects = sorted({row.subject for row in judging})
+        self.watch.stage("judging", len(subjects))
+        before = self.model(parent)
+        compared = Compared()
+        for done, subject in enumerate(subjects, start=1):
+            check_cancel(self.cancel)
+            rows = [row for row in judging if row.subject == subject]
+            compared = compared.with_others(self.compare(rows, before, trained))
+            self.watch.part(done)
+        return compared
+
+
+def whole(rows: Sequence[LabelledRow]) -> list[LabelledRow]:
+    """Rows whose labels say something of every pixel, as it takes to judge."""
+    return [row for row in rows if row.said.all()]
