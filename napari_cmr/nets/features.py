@@ -117,7 +117,7 @@ def picture_features(
         with torch.inference_mode():
             ratio = stack.geometry.pixel_spacing
             fields = [
-                _pooled(encoder.module, field_view(images, ratio, side)) for side in FIELDS.values()
+                pooled(encoder.module, field_view(images, ratio, side)) for side in FIELDS.values()
             ]
         found.append(torch.cat(fields, dim=1))
     return torch.cat(found)
@@ -153,7 +153,7 @@ def field_view(images: Tensor, steps: tuple[float, float], side: float) -> Tenso
     return standardise(sample(clip(small), small_mm, points))
 
 
-def _pooled(module: nn.Module, views: Tensor) -> Tensor:
+def pooled(module: nn.Module, views: Tensor) -> Tensor:
     """``(n, 1, h, w)`` to ``(n, width)``, the mean over the four quarter turns."""
     total = torch.zeros(())
     for quarters in range(4):

@@ -66,9 +66,14 @@ def cells_of(images: Tensor, steps: tuple[float, float], encoder: FrozenEncoder)
     for begin in range(0, len(images), _BATCH):
         view = field_view(images[begin : begin + _BATCH], steps, FIELDS["middle"])
         with torch.inference_mode():
-            maps = as_encoder(encoder.module)(view)[:_STAGES]
-        found.append(torch.cat([_on_grid(m) for m in (view, *maps)], dim=1))
+            found.append(cells_of_view(view, encoder.module))
     return torch.cat(found)
+
+
+def cells_of_view(view: Tensor, encoder: nn.Module) -> Tensor:
+    """The cells of `cells_of` for ``(n, 1, h, w)`` pictures of the middle field."""
+    maps = as_encoder(encoder)(view)[:_STAGES]
+    return torch.cat([_on_grid(m) for m in (view, *maps)], dim=1)
 
 
 def in_the_middle(values: Tensor) -> Tensor:
@@ -84,10 +89,15 @@ def slice_numbers(probe: WallProbe, cells: Tensor) -> Tensor:
     cells
         ``(n, c, side, side)`` of `cells_of`.
     """
-    n, c, side, _ = cells.shape
     with torch.inference_mode():
-        flat = cells.permute(0, 2, 3, 1).reshape(-1, c).float()
-        chance = probe(flat).softmax(1).reshape(n, side, side, -1).permute(0, 3, 1, 2)
+        return summed_cells(probe, cells)
+
+
+def summed_cells(probe: WallProbe, cells: Tensor) -> Tensor:
+    """`slice_numbers` with gradients."""
+    n, c, side, _ = cells.shape
+    flat = cells.permute(0, 2, 3, 1).reshape(-1, c).float()
+    chance = probe(flat).softmax(1).reshape(n, side, side, -1).permute(0, 3, 1, 2)
     wall, scar = chance[:, 2].sum((1, 2)), chance[:, 3:]
     patch = functional.avg_pool2d(scar, 3, 1).amax((1, 2, 3))
     return torch.stack([scar.sum((1, 2, 3)), patch, wall], dim=1)

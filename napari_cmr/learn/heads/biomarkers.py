@@ -67,7 +67,7 @@ def biomarkers(
             "Disease is told from end diastole and end systole; here the LV is not segmented at "
             "both. Give a cine, or one image of each with ED and ES in the column frame."
         )
-    found = {**_volumes(segmentation, measures), **_walls(segmentation, measures)}
+    found = {**volume_numbers(segmentation, measures), **_walls(segmentation, measures)}
     return {name: found.get(name, math.nan) for name in BIOMARKERS}
 
 
@@ -81,7 +81,8 @@ def _log(value: float) -> float:
     return math.log(value) if value > 0 else math.nan
 
 
-def _volumes(segmentation: Segmentation, measures: Measures) -> dict[str, float]:
+def volume_numbers(segmentation: Segmentation, measures: Measures) -> dict[str, float]:
+    """Those of `BIOMARKERS` that follow from volumes, mass and body size."""
     values = {
         name: math.nan if value is None else value
         for name, value in {
