@@ -22,6 +22,7 @@ from napari_cmr.review import (
     Task,
 )
 from napari_cmr.ui.corrections import Corrections
+from napari_cmr.ui.keys import Keys
 from napari_cmr.ui.layers import Source
 from napari_cmr.ui.measures_panel import MeasuresPanel
 from napari_cmr.ui.review_panel import ReviewPanel
@@ -30,6 +31,8 @@ from napari_cmr.ui.spacing_panel import SpacingPanel
 from napari_cmr.ui.stage import Stage, source_of
 from napari_cmr.ui.study_panel import StudyPanel
 from napari_cmr.ui.task_runner import TaskRunner
+from napari_cmr.ui.viewing import Viewing
+from napari_cmr.ui.viewing_panel import ViewingPanel
 
 
 class Panels(Protocol):
@@ -38,6 +41,7 @@ class Panels(Protocol):
     study: StudyPanel
     spacing: SpacingPanel
     segment: SegmentPanel
+    viewing: ViewingPanel
     review: ReviewPanel
     measures: MeasuresPanel
 
@@ -79,8 +83,10 @@ class Coordinator:
         self._viewer = viewer
         self._panels = panels
         self._runner = runner
+        self.keys = Keys(viewer)
+        self.viewing = Viewing(viewer, session, self.stage, panels.viewing, self.keys, runner)
         self.corrections = Corrections(
-            viewer, session, self.stage, panels, runner, self._draw_numbers
+            viewer, session, self.stage, panels, self.keys, runner, self._draw_numbers
         )
         session.changed.connect(self._on_changed)
         viewer.layers.events.inserted.connect(self._on_layer)
@@ -92,7 +98,9 @@ class Coordinator:
         """Let go of the viewer, which may live on."""
         self.session.changed.disconnect(self._on_changed)
         self._viewer.layers.events.inserted.disconnect(self._on_layer)
+        self.viewing.close()
         self.corrections.close()
+        self.keys.close()
         self.stage.close()
 
     def open(self, study: Path | Catalogue, *, segment: bool = False) -> None:
@@ -223,6 +231,7 @@ class Coordinator:
         stack = session.stack
         panels.spacing.setVisible(stack is not None and not stack.geometry.spacing_known)
         panels.segment.set_has_stack(stack is not None)
+        self.viewing.show_stack()
         panels.measures.set_has_stack(stack is not None)
         self._draw_numbers()
 

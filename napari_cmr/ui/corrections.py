@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from app_model.types import KeyCode, KeyMod
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_cmr.core import InputError, LabelArray
@@ -28,6 +27,7 @@ from napari_cmr.review import (
     between_slices,
 )
 from napari_cmr.ui.brush import Brush
+from napari_cmr.ui.keys import Keys
 from napari_cmr.ui.review_panel import ReviewPanel
 from napari_cmr.ui.stage import Stage
 
@@ -69,6 +69,8 @@ class Corrections:
         The napari viewer.
     session, stage, panels
         What is reviewed, where it is drawn, and where it is said.
+    keys
+        Where the keys are bound.
     parent
         What the timers end with.
     show_numbers
@@ -81,6 +83,7 @@ class Corrections:
         session: ReviewSession,
         stage: Stage,
         panels: Panels,
+        keys: Keys,
         parent: QObject,
         show_numbers: Callable[[], None],
     ) -> None:
@@ -91,22 +94,21 @@ class Corrections:
         self._post.trouble.connect(panels.review.show_trouble)
         self._numbers = _timer(parent, NUMBERS_MS, show_numbers)
         self._position = _timer(parent, POSITION_MS, self._note_position)
-        self._keys = {
-            KeyMod.CtrlCmd | KeyCode.KeyZ: self.undo,
-            KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ: self.redo,
-            KeyCode.KeyA: self.accept_frame,
-            KeyCode.KeyR: self.reject_frame,
-            KeyMod.Shift | KeyCode.KeyA: self.accept_all,
-        }
-        self._bind(viewer)
+        self._keys = keys
+        for name, title, key, act in (
+            ("undo", "take back the last step", "Ctrl+Z", self.undo),
+            ("redo", "do it again", "Ctrl+Shift+Z", self.redo),
+            ("accept-slice", "accept this slice in this phase", "A", self.accept_frame),
+            ("reject-slice", "reject this slice in this phase", "R", self.reject_frame),
+            ("accept-all", "accept every slice in every phase", "Shift+A", self.accept_all),
+        ):
+            keys.add(name, title, key, act)
         self._connect(panels.review)
         self._listen()
 
     def close(self) -> None:
         """Let go of the viewer, and see that everything is on the disk."""
         self._let_go()
-        for key in self._keys:
-            self._viewer.bind_key(key, None)
         self._session.project.close()
 
     def on_changed(self, event: Event) -> None:
@@ -141,7 +143,7 @@ class Corrections:
         self._let_go()
         if layer is not None:
             self._brush = Brush(layer, self._stroke)
-            self._bind(layer)
+            self._keys.also_on(layer)  # the layer's own Ctrl+Z is napari's
 
     def moved(self) -> None:
         """The reader went to another place."""
@@ -255,11 +257,6 @@ class Corrections:
         panel.project_wanted.connect(self.use_project)
         panel.save_wanted.connect(self.save_elsewhere)
 
-    def _bind(self, provider: Any) -> None:
-        """Bind the keys; a layer is asked before the viewer, and its Ctrl+Z is napari's own."""
-        for key, action in self._keys.items():
-            provider.bind_key(key, lambda _provider, action=action: action(), overwrite=True)
-
     def _listen(self) -> None:
         """Hear from the project that the disk refuses, as soon as it does."""
         project = self._session.project
@@ -270,6 +267,7 @@ class Corrections:
     def _let_go(self) -> None:
         if self._brush is not None:
             self._brush.close()
+            self._keys.forget(self._brush.layer)
         self._brush = None
 
     def _labels(self) -> LabelArray:

@@ -20,6 +20,7 @@ from napari_cmr.ui.spacing_panel import SpacingPanel
 from napari_cmr.ui.study_panel import StudyPanel
 from napari_cmr.ui.tabs import Tab, Tabs
 from napari_cmr.ui.task_runner import TaskRunner
+from napari_cmr.ui.viewing_panel import ViewingPanel
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -45,6 +46,7 @@ class CardiacDock(QWidget):
         self.study = StudyPanel()
         self.spacing = SpacingPanel()
         self.segment = SegmentPanel()
+        self.viewing = ViewingPanel()
         self.review = ReviewPanel()
         self.measures = MeasuresPanel()
         self.message = _wrapped_label()
@@ -78,7 +80,7 @@ class CardiacDock(QWidget):
 
     def _lay_out(self) -> None:
         self.tabs = Tabs()
-        for widget in (self.study, self.spacing, self.segment, self.measures):
+        for widget in (self.study, self.spacing, self.segment, self.viewing, self.measures):
             self.tabs.add_panel(Tab.SEGMENT, widget)
         self.tabs.add_panel(Tab.CORRECT, self.review)
         self.tabs.bring(Tab.SEGMENT)

@@ -19,6 +19,7 @@ from napari_cmr.ui.layers import SOURCE, Source, image_layer, label_colours, lab
 from napari_cmr.ui.orientation import edges
 
 CONTOUR_PIXELS = 1
+_FILLED_OPACITY = 0.45
 PREVIEW = "napari-cmr preview"
 """Key in the metadata of a layer that shows what is only proposed."""
 
@@ -39,6 +40,7 @@ class Stage:
         self._on_phase = on_phase
         self._letters = EdgeLetters(viewer)
         self._source: Source | None = None
+        self._filled = False
         _unbox_brush(viewer)
         viewer.dims.events.point.connect(self._moved)
         viewer.dims.events.order.connect(self._moved)
@@ -81,6 +83,22 @@ class Stage:
     def letters(self) -> EdgeLetters:
         """The patient letters at the canvas's edges."""
         return self._letters
+
+    @property
+    def filled(self) -> bool:
+        """Whether contours are filled, or lines."""
+        return self._filled
+
+    def set_filled(self, filled: bool) -> None:
+        """Draw contours filled and half clear, or as lines; those to come too."""
+        self._filled = filled
+        if self.contours is not None:
+            self._style(self.contours)
+
+    def toggle_contours(self) -> None:
+        """Hide the contours, or show them again."""
+        if self.contours is not None:
+            self.contours.visible = not self.contours.visible
 
     def sources(self) -> list[Source]:
         """What the image layers in the viewer show, as far as they came from this plugin."""
@@ -186,8 +204,12 @@ class Stage:
         """Add the layer, with labels of its own: what is drawn must go through the session."""
         data, options, _ = labels_layer(source, segmentation)
         layer = self._viewer.add_labels(data.copy(), colormap=_colours(), **options)
-        layer.contour = CONTOUR_PIXELS
+        self._style(layer)
         return layer
+
+    def _style(self, layer: Labels) -> None:
+        layer.contour = 0 if self._filled else CONTOUR_PIXELS
+        layer.opacity = _FILLED_OPACITY if self._filled else 1.0
 
     def _remove(self, layers: Iterable[Layer]) -> None:
         """Take layers off, all tools first: napari draws the brush's circle past its layer's end.

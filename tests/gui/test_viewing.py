@@ -1,0 +1,160 @@
+"""Looking at pictures: playing, jumping, contrast, contours and the list of keys."""
+
+import json
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtWidgets import QApplication
+
+from napari_cmr.core import InputError
+from napari_cmr.ui.keys import Keys
+from napari_cmr.ui.windowing import windowed
+
+from .conftest import WAIT_MS, settle
+from .hand import canvas, press
+from .test_dock import click, segmented  # noqa: F401
+
+KEY = Qt.Key
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+
+
+@pytest.fixture
+def opened(open_study, study_folder, qtbot):
+    return open_study(study_folder)
+
+
+def test_k_plays_the_phases_at_the_hearts_rate_with_the_slice_held(opened, viewer, qtbot):
+    cine = opened.coordinator.viewing.cine
+    press(viewer, KEY.Key_K)
+    seen = set()
+    qtbot.waitUntil(
+        lambda: seen.add(opened.coordinator.stage.phase) or len(seen) > 2, timeout=WAIT_MS
+    )
+    assert "/min" in opened.viewing.playing.text()
+    rr = opened.session.stack.rr_ms
+    cine.show_at(rr * 2.5)  # half a beat on, whatever the clock says
+    assert opened.coordinator.stage.phase == 2
+    assert opened.coordinator.stage.slice == 3
+    press(viewer, KEY.Key_K)
+    assert not opened.viewing.playing.isVisible()
+    assert not cine._timer.isActive()
+
+
+def test_slices_are_played_with_the_phase_held(opened, viewer, qtbot):
+    press(viewer, KEY.Key_Period)
+    click(qtbot, opened.viewing.slices)
+    qtbot.waitUntil(lambda: opened.coordinator.stage.slice != 3, timeout=WAIT_MS)
+    assert opened.coordinator.stage.phase == 1
+    opened.coordinator.viewing.cine.stop()
+
+
+def test_keys_step_through_phases_round_the_cycle_and_slices_to_the_ends(opened, viewer):
+    stage = opened.coordinator.stage
+    press(viewer, KEY.Key_Comma)
+    assert stage.phase == 4
+    press(viewer, KEY.Key_Period)
+    assert stage.phase == 0
+    for _ in range(4):
+        press(viewer, KEY.Key_PageDown)
+    assert stage.slice == 5
+    press(viewer, KEY.Key_PageUp)
+    assert stage.slice == 4
+
+
+def test_d_and_s_jump_to_ed_and_es_also_while_drawing(segmented, viewer, qtbot):  # noqa: F811
+    click(qtbot, segmented.review.draw)
+    press(viewer, KEY.Key_S)
+    assert segmented.coordinator.stage.phase == 2
+    press(viewer, KEY.Key_D)
+    assert segmented.coordinator.stage.phase == 0
+
+
+def test_contours_are_filled_or_lines_and_stay_so_on_the_next_segmentation(
+    segmented,  # noqa: F811
+    predictor,
+    viewer,
+    qtbot,
+):
+    press(viewer, KEY.Key_T)
+    assert viewer.layers[1].contour == 0
+    assert segmented.viewing.filled.isChecked()
+    click(qtbot, segmented.segment.segment)
+    predictor.let_go()
+    settle(segmented, qtbot)
+    assert viewer.layers[1].contour == 0
+    click(qtbot, segmented.viewing.filled)
+    assert viewer.layers[1].contour == 1
+
+
+def test_dragging_with_the_right_button_changes_window_and_level_and_no_zoom(opened, viewer):
+    image = viewer.layers[0]
+    low, high = image.contrast_limits
+    zoom, centre = viewer.scene.camera.zoom, viewer.scene.camera.center
+    widget = canvas(viewer)
+    start = QPoint(widget.width() // 2, widget.height() // 2)
+    right, none = Qt.MouseButton.RightButton, Qt.MouseButton.NoButton
+    for kind, at, button, held in (
+        (QEvent.Type.MouseButtonPress, start, right, right),
+        (QEvent.Type.MouseMove, start + QPoint(200, 100), none, right),
+        (QEvent.Type.MouseButtonRelease, start + QPoint(200, 100), right, none),
+    ):
+        where = QPointF(widget.mapToGlobal(at))
+        modifier = Qt.KeyboardModifier.NoModifier
+        QApplication.sendEvent(
+            widget, QMouseEvent(kind, QPointF(at), where, button, held, modifier)
+        )
+    new_low, new_high = image.contrast_limits
+    assert new_high - new_low == pytest.approx(1.5 * (high - low), rel=0.02)
+    assert (new_high + new_low) / 2 == pytest.approx(
+        (high + low) / 2 + 0.25 * (high - low), rel=0.02
+    )
+    assert viewer.scene.camera.zoom == zoom
+    np.testing.assert_allclose(viewer.scene.camera.center, centre)
+    assert viewer.scene.camera.mouse_pan
+
+
+def test_a_window_never_closes():
+    low, high = windowed((0.0, 100.0), -10_000.0, 0.0)
+    assert high > low
+
+
+def test_a_key_given_to_another_action_is_remembered_by_the_next_window(viewer, tmp_path):
+    file, done = tmp_path / "keys.json", []
+    keys = Keys(viewer, file)
+    keys.add("one", "the first", "K", lambda: done.append("one"))
+    keys.add("two", "the second", "N", lambda: done.append("two"))
+    with pytest.raises(InputError, match="the second"):
+        keys.rebind("one", "N")
+    with pytest.raises(InputError, match="brush"):
+        keys.rebind("one", "P")
+    with pytest.raises(InputError, match="no key"):
+        keys.rebind("one", "Hyper")
+    keys.rebind("one", "Ctrl+Shift+K")
+    press(viewer, KEY.Key_K)
+    press(viewer, KEY.Key_K, Qt.KeyboardModifier.ControlModifier | SHIFT)
+    assert done == ["one"]
+    keys.close()
+    assert json.loads(file.read_text()) == {"one": "Ctrl+Shift+K"}
+    again = Keys(viewer, file)
+    again.add("one", "the first", "K", lambda: done.append("again"))
+    press(viewer, KEY.Key_K, Qt.KeyboardModifier.ControlModifier | SHIFT)
+    assert done == ["one", "again"]
+    again.close()
+
+
+def test_the_list_of_keys_has_every_action_and_takes_a_new_key(opened, viewer, qtbot):
+    press(viewer, KEY.Key_F1)
+    panel = opened.coordinator.viewing.keys_panel
+    listed = [panel.list.topLevelItem(i).text(1) for i in range(panel.list.topLevelItemCount())]
+    assert "take back the last step" in listed
+    assert "brush (napari)" in listed
+    panel.list.setCurrentItem(panel.list.topLevelItem(listed.index("next phase")))
+    panel.edit.setKeySequence("PgDown")
+    panel.apply.click()
+    assert "taken: next slice" in panel.message.text()
+    panel.edit.setKeySequence("Ctrl+.")
+    panel.apply.click()
+    press(viewer, KEY.Key_Period, Qt.KeyboardModifier.ControlModifier)
+    assert opened.coordinator.stage.phase == 1
