@@ -8,10 +8,13 @@ from napari_cmr.review.events import (
     PhasesSet,
     ProjectChosen,
     Segmented,
+    SlicesMarked,
     StackChosen,
     StudyOpened,
     Undone,
 )
+from napari_cmr.review.extent import Extent, in_volume
+from napari_cmr.review.given_labels import GivenLabels
 from napari_cmr.review.history import History, State, Touch
 from napari_cmr.review.interpolation import between_phases, between_slices
 from napari_cmr.review.open_study import Spacing
@@ -29,7 +32,9 @@ __all__ = [
     "Box",
     "Corrected",
     "Event",
+    "Extent",
     "Frame",
+    "GivenLabels",
     "History",
     "Judged",
     "Kind",
@@ -44,6 +49,7 @@ __all__ = [
     "ReviewRecord",
     "ReviewSession",
     "Segmented",
+    "SlicesMarked",
     "Spacing",
     "StackChosen",
     "StackInfo",
@@ -58,6 +64,7 @@ __all__ = [
     "changed_box",
     "default_folder",
     "default_reader",
+    "in_volume",
     "replay",
     "review_records",
     "sax_predictor",

@@ -10,6 +10,7 @@ import numpy as np
 from napari_cmr import measure
 from napari_cmr.core import InputError, LabelArray, Measures, Structure
 from napari_cmr.review.lines import Line
+from napari_cmr.review.reading import numbers
 
 _NUMBERS = ("edv_ml", "esv_ml", "ef_percent", "mass_g", "rv_edv_ml", "rv_esv_ml", "rv_ef_percent")
 
@@ -118,8 +119,7 @@ def pairs(lines: list[Line], others: list[Line] | None = None) -> list[tuple[Lin
 
 def _measures(line: Line) -> Measures:
     history = line.history
-    segmentation = line.info.segmentation(history.labels, history.model)
-    return measure.function(segmentation, ed=history.ed, es=history.es)
+    return numbers(line.info.segmentation(history.labels, history.model), history)
 
 
 def _differences(line: Line, a: LabelArray, b: LabelArray) -> tuple[FrameDifference, ...]:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from napari_cmr.core import InputError, LabelArray, Segmentation, Structure
+from napari_cmr.review.extent import Extent
+from napari_cmr.review.given_labels import GivenLabels
 from napari_cmr.review.proposal import Proposal
 from napari_cmr.review.reading import Reading
 from napari_cmr.review.record import (
@@ -21,6 +23,7 @@ from napari_cmr.review.record import (
     inside,
     now,
 )
+from napari_cmr.review.shaping import kept_to
 
 
 def record_of(
@@ -36,7 +39,15 @@ def record_of(
     return Record(reading.key, reader, history.number + 1, now(), kind, model, patch, body)
 
 
-def stroke(reading: Reading, reader: str, box: Box, labels: LabelArray) -> Record | None:
+def stroke(
+    reading: Reading,
+    reader: str,
+    box: Box,
+    labels: LabelArray,
+    *,
+    only: Structure | None = None,
+    tool: str = "",
+) -> Record | None:
     """Labels of a box as a reader drew them; None if they are as they were."""
     shape = reading.history.shape
     if any(not 0 <= a < b <= n for (a, b), n in zip(box, shape, strict=True)):
@@ -48,8 +59,34 @@ def stroke(reading: Reading, reader: str, box: Box, labels: LabelArray) -> Recor
         raise InputError(
             f"There is no structure {labels.max()}; choose a label from 1 to {max(Structure)}."
         )
-    patch = _patch(reading, box, labels)
-    return None if patch is None else record_of(reading, reader, Kind.STROKE, patch)
+    patch = _patch(reading, box, kept_to(reading.history.labels[inside(box)], labels, only))
+    body = {"tool": tool} if tool else {}
+    return None if patch is None else record_of(reading, reader, Kind.STROKE, patch, **body)
+
+
+def start(reading: Reading, reader: str, given: GivenLabels) -> Record:
+    """Labels that exist already; pixels that the reader made or agreed to stay."""
+    history = reading.history
+    if given.labels.shape != history.shape:
+        raise InputError("The labels are not on the grid of the stack; give labels of this stack.")
+    t, z = ((min(axis), max(axis) + 1) for axis in zip(*given.frames, strict=True))
+    box: Box = (t, z, (0, history.shape[2]), (0, history.shape[3]))
+    where = inside(box)
+    is_given = np.zeros(history.shape[:2], np.bool_)
+    is_given[tuple(np.transpose(list(given.frames)))] = True
+    changing = is_given[:, :, None, None] & ~history.protected()
+    after = np.where(changing, given.labels, history.labels)[where]
+    patch = Patch.of(box, history.labels[where], after)
+    frames = [list(frame) for frame in sorted(given.frames)]
+    return record_of(reading, reader, Kind.START, patch, frames=frames, source=given.source)
+
+
+def slices(reading: Reading, reader: str, extent: Extent, at: Frame) -> Record | None:
+    """Which slices count to the volumes; None if that is so already."""
+    if extent == reading.history.extent:
+        return None
+    extent.check(reading.history.shape[1])
+    return record_of(reading, reader, Kind.SLICES, at=list(at), **extent.as_dict())
 
 
 def prediction(
@@ -94,10 +131,11 @@ def proposed(
 ) -> Record | None:
     """Some or all frames of a proposal, as one step; None if they change nothing.
 
-    A frame that the reader has drawn on or accepted, even since the proposal, stays.
+    A frame that the reader has drawn on, accepted or taken as a start, even since the proposal,
+    stays.
     """
     history = reading.history
-    chosen = proposal.only(frames).without(history.own_frames())
+    chosen = proposal.only(frames).without(history.key_frames())
     labels = history.labels.copy()
     for frame, drawn in chosen.frames.items():
         labels[frame] = drawn

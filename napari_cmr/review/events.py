@@ -63,10 +63,25 @@ class PhasesSet:
 
 
 @dataclass(frozen=True)
+class SlicesMarked:
+    """A reader marked base, apex, or slices that do not count to the volumes."""
+
+    stack_id: str
+
+
+@dataclass(frozen=True)
 class ProjectChosen:
     """Another project keeps the work, or another reader does it."""
 
 
 Event = (
-    StudyOpened | StackChosen | Segmented | Corrected | Undone | Judged | PhasesSet | ProjectChosen
+    StudyOpened
+    | StackChosen
+    | Segmented
+    | Corrected
+    | Undone
+    | Judged
+    | PhasesSet
+    | SlicesMarked
+    | ProjectChosen
 )

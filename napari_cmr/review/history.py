@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cmr.core import Finding, InputError, LabelArray
+from napari_cmr.review.extent import Extent
 from napari_cmr.review.record import (
     STEPS,
     Frame,
@@ -31,6 +32,8 @@ class Touch(IntEnum):
     """Interpolated or propagated, with the reader's consent."""
     HAND = 2
     """Drawn or erased by the reader."""
+    TAKEN = 3
+    """On a frame whose labels were taken from a file as a start."""
 
 
 class State(StrEnum):
@@ -44,7 +47,12 @@ class State(StrEnum):
 
 
 _VERDICTS = tuple(Verdict)
-_TOUCH = {Kind.STROKE: Touch.HAND, Kind.INTERPOLATION: Touch.AGREED, Kind.PROPAGATION: Touch.AGREED}
+_CORRECTIONS = {
+    Kind.STROKE: Touch.HAND,
+    Kind.INTERPOLATION: Touch.AGREED,
+    Kind.PROPAGATION: Touch.AGREED,
+}
+_TOUCH = _CORRECTIONS | {Kind.START: Touch.TAKEN}
 _WITHOUT_NUMBERS = {Kind.VERDICT, Kind.FLAG, Kind.POSITION}
 
 
@@ -66,6 +74,7 @@ class _Step:
     touched: bytes
     verdicts: bytes
     prediction: _Prediction
+    extent: Extent
 
 
 class History:
@@ -85,6 +94,8 @@ class History:
         """``(t, z, y, x)``, values of `Touch`."""
         self._verdicts = np.zeros(shape[:2], np.uint8)
         self._prediction = _Prediction()
+        self.extent = Extent()
+        """Which slices count to the volumes."""
         self.ed: int | None = None
         self.es: int | None = None
         self.position: Frame | None = None
@@ -94,6 +105,7 @@ class History:
         self.version = 0
         """Grows with each change of labels or phases."""
         self._corrections = 0
+        self._starts = 0
         self._done: list[_Step] = []
         self._undone: list[_Step] = []
 
@@ -115,7 +127,7 @@ class History:
     @property
     def has_labels(self) -> bool:
         """Whether anything was found or drawn, an empty answer included."""
-        return self._prediction.there or self._corrections > 0
+        return self._prediction.there or self._corrections + self._starts > 0
 
     @property
     def state(self) -> State:
@@ -158,15 +170,22 @@ class History:
         return {(int(t), int(z)) for t, z in found}
 
     def own_frames(self) -> set[Frame]:
-        """Frames that the reader drew on or accepted: keys for interpolation."""
-        drawn = np.argwhere((self.touched == Touch.HAND).any(axis=(2, 3)))
-        return {(int(t), int(z)) for t, z in drawn} | self.frames_with(Verdict.ACCEPTED)
+        """Frames that the reader drew on or accepted."""
+        return self._touched_by(Touch.HAND) | self.frames_with(Verdict.ACCEPTED)
+
+    def key_frames(self) -> set[Frame]:
+        """Own frames and those taken from a file: what interpolation starts from and leaves."""
+        return self.own_frames() | self._touched_by(Touch.TAKEN)
 
     def protected(self) -> npt.NDArray[np.bool_]:
         """``(t, z, y, x)`` pixels that a new prediction leaves alone unless told otherwise."""
         accepted = self._verdicts == _VERDICTS.index(Verdict.ACCEPTED)
         protected: npt.NDArray[np.bool_] = (self.touched > 0) | accepted[:, :, None, None]
         return protected
+
+    def _touched_by(self, touch: Touch) -> set[Frame]:
+        found = np.argwhere((self.touched == touch).any(axis=(2, 3)))
+        return {(int(t), int(z)) for t, z in found}
 
     def take(self, record: Record) -> None:
         """Fold one record in.
@@ -192,9 +211,14 @@ class History:
 
     def _do(self, record: Record) -> None:
         self._done.append(self._step(record))
-        self._corrections += record.kind in _TOUCH
+        self._corrections += record.kind in _CORRECTIONS
+        self._starts += record.kind is Kind.START
         if record.patch is not None:
             self._apply(record, record.patch)
+        if record.kind is Kind.START:
+            self._mark_taken(record)
+        if record.kind is Kind.SLICES:
+            self.extent = Extent.from_dict(record.body)
         if record.kind is Kind.VERDICT:
             verdict = _VERDICTS.index(Verdict(record.body["verdict"]))
             for frame in record.body["frames"]:
@@ -210,7 +234,7 @@ class History:
 
     def _step(self, record: Record) -> _Step:
         touched = b"" if record.patch is None else pack(self.touched[record.patch.where])
-        return _Step(record, touched, self._verdicts.tobytes(), self._prediction)
+        return _Step(record, touched, self._verdicts.tobytes(), self._prediction, self.extent)
 
     def _apply(self, record: Record, patch: Patch) -> None:
         before, after = patch.labels()
@@ -220,6 +244,12 @@ class History:
         # A frame that was judged and then changed waits for its verdict again.
         frames = patch.where[:2]
         self._verdicts[frames][changed.any(axis=(2, 3))] = _VERDICTS.index(Verdict.NONE)
+
+    def _mark_taken(self, record: Record) -> None:
+        """A frame that was given is known as a whole, its background too."""
+        for frame in record.body["frames"]:
+            pixels = self.touched[tuple(frame)]
+            pixels[pixels == Touch.NOBODY] = Touch.TAKEN
 
     def _put(
         self, record: Record, patch: Patch, *, expected: LabelArray, labels: LabelArray
@@ -233,14 +263,15 @@ class History:
         if not self._done or self._done[-1].record.number != record.body["of"]:
             raise _damaged(record)
         step = self._done.pop()
-        self._corrections -= step.record.kind in _TOUCH
+        self._corrections -= step.record.kind in _CORRECTIONS
+        self._starts -= step.record.kind is Kind.START
         patch = step.record.patch
         if patch is not None:
             before, after = patch.labels()
             self._put(record, patch, expected=after, labels=before)
             self.touched[patch.where] = unpack(step.touched, patch.shape)
         self._verdicts = np.frombuffer(step.verdicts, np.uint8).reshape(self.shape[:2]).copy()
-        self._prediction = step.prediction
+        self._prediction, self.extent = step.prediction, step.extent
         self._undone.append(step)
 
     def _redo(self, record: Record) -> None:

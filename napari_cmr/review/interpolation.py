@@ -7,7 +7,7 @@ middles first, so that a structure that moves by more than its size is still fou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -22,6 +22,9 @@ Mask = npt.NDArray[np.bool_]
 _S = Structure
 _WALL = (_S.MYO, _S.INFARCT, _S.MVO)
 _WITHIN_EPICARDIUM = (_S.LV, *_WALL)
+
+Shape = Callable[[tuple[Structure, ...]], Mask]
+"""Gives where some structures, taken together, lie on a frame."""
 
 
 def between_slices(
@@ -42,7 +45,7 @@ def between_slices(
         If the reader has fewer than two slices in this phase, or none lies between them.
     """
     n_slices = reading.history.shape[1]
-    keys = [z for z in range(n_slices) if (phase, z) in reading.history.own_frames()]
+    keys = [z for z in range(n_slices) if (phase, z) in reading.history.key_frames()]
     if len(keys) < 2:
         raise InputError(
             f"Correct or accept two slices of phase {phase} at least; there are {len(keys)}."
@@ -68,7 +71,7 @@ def between_phases(
         If the reader has fewer than two phases on this slice, or none lies between them.
     """
     n_phases = reading.history.shape[0]
-    own = reading.history.own_frames()
+    own = reading.history.key_frames()
     keys = [t for t in range(n_phases) if (t, slice_index) in own]
     if len(keys) < 2:
         raise InputError(
@@ -95,7 +98,9 @@ def _proposal(
     for first, last, inner in spans:
         for frame, part in inner:
             mixed = mix(labels[first], labels[last], part, spacing)
-            frames[frame] = _over(labels[frame], mixed, labels[first], labels[last], allowed)
+            frames[frame] = left_as_it_is(
+                labels[frame], mixed, labels[first], labels[last], allowed
+            )
     if not frames:
         raise InputError(f"{nothing} Leave out some, or correct others.")
     return Proposal(Kind.INTERPOLATION, frames)
@@ -124,7 +129,13 @@ def mix(
         return np.zeros(first.shape, np.uint8)
     box = _around((first > 0) | (last > 0))
     mixed = np.zeros(first.shape, np.uint8)
-    mixed[box] = _mix(first[box], last[box], both, part, spacing)
+    ends = first[box], last[box]
+
+    def shape(structures: tuple[Structure, ...]) -> Mask:
+        one, other = (np.isin(labels, structures) for labels in ends)
+        return _shape(one, other, part, spacing)
+
+    mixed[box] = layered(both, shape, ends[0].shape)
     return mixed
 
 
@@ -134,27 +145,35 @@ def _around(mask: Mask) -> tuple[slice, slice]:
     return slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
 
 
-def _mix(
-    first: LabelArray, last: LabelArray, both: set[int], part: float, spacing: tuple[float, float]
-) -> LabelArray:
-    mixed = np.zeros(first.shape, np.uint8)
+def layered(both: set[int], shape: Shape, size: tuple[int, ...]) -> LabelArray:
+    """Labels of one frame, put together from the shapes of its structures.
+
+    The wall is what lies between the cavity and the epicardium, each a shape by itself.
+
+    Parameters
+    ----------
+    both
+        Values of the structures that there are.
+    shape
+        Gives where some structures together lie.
+    size
+        Rows and columns.
+    """
+    mixed = np.zeros(size, np.uint8)
     for structure in (_S.RV, _S.LA, _S.RA):
         if structure in both:
-            mixed[_shape(first == structure, last == structure, part, spacing)] = structure
-    wall = bool(both & set(_WALL))
-    if wall:
-        epicardium, other = (np.isin(labels, _WITHIN_EPICARDIUM) for labels in (first, last))
-        mixed[_shape(epicardium, other, part, spacing)] = _S.MYO
+            mixed[shape((structure,))] = structure
+    if both & set(_WALL):
+        mixed[shape(_WITHIN_EPICARDIUM)] = _S.MYO
     for structure in (_S.INFARCT, _S.MVO):
         if structure in both:
-            found = _shape(first == structure, last == structure, part, spacing)
-            mixed[found & (mixed == _S.MYO)] = structure
+            mixed[shape((structure,)) & (mixed == _S.MYO)] = structure
     if _S.LV in both:
-        mixed[_shape(first == _S.LV, last == _S.LV, part, spacing)] = _S.LV
+        mixed[shape((_S.LV,))] = _S.LV
     return mixed
 
 
-def _over(
+def left_as_it_is(
     now: LabelArray,
     mixed: LabelArray,
     first: LabelArray,
@@ -179,14 +198,14 @@ def _shape(first: Mask, last: Mask, part: float, spacing: tuple[float, float]) -
     middles = [np.array(ndimage.center_of_mass(mask)) for mask in (first, last)]
     middle = (1 - part) * middles[0] + part * middles[1]
     distances = [
-        ndimage.shift(_signed_distance(mask, spacing), middle - own, order=1, mode="nearest")
+        ndimage.shift(signed_distance(mask, spacing), middle - own, order=1, mode="nearest")
         for mask, own in zip((first, last), middles, strict=True)
     ]
     inside: Mask = (1 - part) * distances[0] + part * distances[1] > 0
     return inside
 
 
-def _signed_distance(mask: Mask, spacing: tuple[float, float]) -> FloatArray:
+def signed_distance(mask: Mask, spacing: tuple[float, float]) -> FloatArray:
     """Distance to the border in mm, positive inside; the border lies between pixels."""
     from scipy import ndimage
 

@@ -41,6 +41,7 @@ class Line:
             "frames_rejected": len(history.frames_with(Verdict.REJECTED)),
             "ed": history.ed,
             "es": history.es,
+            "slices_out": list(history.extent.left_out(self.info.shape[1])),
             "last": self.records[-1].at,
             "labels_sha256": hashlib.sha256(history.labels.tobytes()).hexdigest(),
         }

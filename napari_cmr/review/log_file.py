@@ -15,7 +15,8 @@ from napari_cmr.core import InputError
 from napari_cmr.review.record import Box, Kind, Patch, Record
 from napari_cmr.review.study_key import StackInfo
 
-FORMAT = 1
+FORMAT = 2
+"""2 since starts from given labels and marked slices are logged; 1 is read as it is."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS project (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS stack (key TEXT PRIMARY KEY, info TEXT NOT NULL);
@@ -59,6 +60,7 @@ def prepare(file: Path) -> None:
             "INSERT OR IGNORE INTO project VALUES (?, ?)",
             [("format", str(FORMAT)), ("salt", secrets.token_hex(16))],
         )
+        database.execute("UPDATE project SET value = ? WHERE name = 'format'", (str(FORMAT),))
 
 
 def connect(file: Path) -> sqlite3.Connection:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from napari_cmr import measure
 from napari_cmr.core import InputError, Measures, Segmentation, Stack
+from napari_cmr.review.extent import in_volume, sentence
 from napari_cmr.review.history import History
 from napari_cmr.review.project import Project
 from napari_cmr.review.record import Record
@@ -60,9 +63,18 @@ class Reading:
         if self.segmentation is None:
             return None
         if self._measured_at != self.history.version:
-            self._measures = measure.function(self.segmentation, ed=self.ed, es=self.es)
+            self._measures = numbers(self.segmentation, self.history)
             self._measured_at = self.history.version
         return self._measures
+
+
+def numbers(segmentation: Segmentation, history: History) -> Measures:
+    """Function of the ventricles from labels and from what the reader set: ED, ES, slices."""
+    left_out = history.extent.left_out(history.shape[1])
+    counted = in_volume(segmentation, history.extent)
+    measures = measure.function(counted, ed=history.ed, es=history.es)
+    notes = (sentence(left_out), *measures.notes) if left_out else measures.notes
+    return replace(measures, notes=notes)
 
 
 def replay(records: list[Record], shape: tuple[int, int, int, int]) -> History:

@@ -28,6 +28,8 @@ class Kind(StrEnum):
     PREDICTION = "prediction"
     INTERPOLATION = "interpolation"
     PROPAGATION = "propagation"
+    START = "start"
+    SLICES = "slices"
     VERDICT = "verdict"
     FLAG = "flag"
     PHASES = "phases"
@@ -36,10 +38,10 @@ class Kind(StrEnum):
     REDO = "redo"
 
 
-PIXELS = frozenset({Kind.STROKE, Kind.PREDICTION, Kind.INTERPOLATION, Kind.PROPAGATION})
+PIXELS = frozenset({Kind.STROKE, Kind.PREDICTION, Kind.INTERPOLATION, Kind.PROPAGATION, Kind.START})
 """Kinds that change labels; each carries a `Patch`."""
 
-STEPS = PIXELS | {Kind.VERDICT}
+STEPS = PIXELS | {Kind.SLICES, Kind.VERDICT}
 """Kinds that undo takes back, one at a time."""
 
 

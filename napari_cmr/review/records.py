@@ -21,6 +21,8 @@ _ACTIONS = {
     Kind.PREDICTION: "segmented",
     Kind.INTERPOLATION: "accepted an interpolation",
     Kind.PROPAGATION: "accepted a propagation",
+    Kind.START: "started from given labels",
+    Kind.SLICES: "marked the slices that count",
     Kind.FLAG: "flagged",
     Kind.PHASES: "set ED and ES",
 }

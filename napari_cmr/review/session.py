@@ -6,9 +6,26 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from napari_cmr import io, measure
-from napari_cmr.core import Cancel, InputError, LabelArray, Progress, Segmentation, placing
+from napari_cmr.core import (
+    Cancel,
+    InputError,
+    LabelArray,
+    Progress,
+    Segmentation,
+    Structure,
+    placing,
+)
 from napari_cmr.review import editing
-from napari_cmr.review.events import Corrected, Judged, PhasesSet, Segmented, Undone
+from napari_cmr.review.events import (
+    Corrected,
+    Judged,
+    PhasesSet,
+    Segmented,
+    SlicesMarked,
+    Undone,
+)
+from napari_cmr.review.extent import Extent
+from napari_cmr.review.given_labels import GivenLabels, labels_given
 from napari_cmr.review.open_study import OpenStudy
 from napari_cmr.review.predictors import Predictor, sax_predictor
 from napari_cmr.review.proposal import Proposal
@@ -92,8 +109,50 @@ class ReviewSession(OpenStudy):
         found = Segmentation.on(reading.stack, other.labels, f"reader {reader}")
         self._apply(reading, found, over_expert=False)
 
-    def correct(self, box: Box, labels: LabelArray) -> bool:
-        """Take a stroke of brush, eraser, polygon or fill.
+    def start_from_file(
+        self,
+        path: Path,
+        *,
+        label_map: str = "cmr",
+        progress: Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> GivenLabels:
+        """Take labels or contours that exist already as a start, as one step.
+
+        Frames that the file gives become what it says, their background too, save pixels that the
+        reader drew, agreed to or accepted. A later prediction leaves them alone.
+
+        Parameters
+        ----------
+        path
+            A label NIfTI, a DICOM SEG, a folder of either, or of contours as a data set has them
+            (Sunnybrook's text, cvi42's files).
+        label_map
+            How a NIfTI numbers the structures.
+        """
+        return self.starting_from_file(path, label_map)(progress, cancel)
+
+    def starting_from_file(self, path: Path, label_map: str = "cmr") -> Task[GivenLabels]:
+        """The task of `start_from_file`."""
+        catalogue, reading = self._open_catalogue(), self._chosen_reading()
+        project, reader = self._project, self._reader
+        entry = next(e for e in catalogue.entries if e.stack_id == reading.stack.stack_id)
+
+        def run(progress: Progress | None, cancel: Cancel | None) -> GivenLabels:
+            return labels_given(path, entry, reading.stack, label_map, progress, cancel)
+
+        def commit(given: GivenLabels) -> None:
+            self._check_still_open(catalogue)
+            self._check_same_project(project, reader)
+            self._log(reading, editing.start(reading, reader, given))
+            self.changed.emit(Segmented(reading.stack.stack_id))
+
+        return Task("Reading labels", run, commit)
+
+    def correct(
+        self, box: Box, labels: LabelArray, *, only: Structure | None = None, tool: str = ""
+    ) -> bool:
+        """Take a stroke of brush, eraser, polygon or fill, or what another tool did.
 
         Parameters
         ----------
@@ -101,13 +160,44 @@ class ReviewSession(OpenStudy):
             First and one past the last phase, slice, row and column of what may have changed.
         labels
             uint8 of the box's shape, as they are after the stroke.
+        only
+            The one structure that may change; what the stroke does to others is left out.
+        tool
+            What it was done with, where that was no stroke: a word for the log.
 
         Returns
         -------
         Whether anything changed.
         """
         reading = self._chosen_reading()
-        return self._corrected(reading, editing.stroke(reading, self._reader, box, labels))
+        record = editing.stroke(reading, self._reader, box, labels, only=only, tool=tool)
+        return self._corrected(reading, record)
+
+    def reshape(self, frame: Frame, labels: LabelArray, tool: str) -> bool:
+        """Take a whole frame as a tool of `shaping` left it, as one step.
+
+        Parameters
+        ----------
+        labels
+            ``(y, x)`` uint8.
+        """
+        (t, z), (rows, columns) = frame, labels.shape
+        box = ((t, t + 1), (z, z + 1), (0, rows), (0, columns))
+        return self.correct(box, labels[None, None], tool=tool)
+
+    def mark_slices(self, extent: Extent, at: Frame = (0, 0)) -> None:
+        """Say which slices count to the volumes, as one step.
+
+        Parameters
+        ----------
+        at
+            (phase, slice) where the reader was, for undo to go back to.
+        """
+        reading = self._chosen_reading()
+        record = editing.slices(reading, self._reader, extent, at)
+        if record is not None:
+            self._log(reading, record)
+            self.changed.emit(SlicesMarked(reading.stack.stack_id))
 
     def accept_proposal(self, proposal: Proposal, frames: Iterable[Frame] | None = None) -> bool:
         """Take a proposal, or some frames of it, as one step; whether anything changed.
