@@ -16,6 +16,7 @@ from napari_cmr.core.measures import Measures
 from napari_cmr.core.progress import Cancel, Progress, check_cancel
 from napari_cmr.core.segmentation import Segmentation
 from napari_cmr.core.stack import Layout, Sequence, Stack, Study, View
+from napari_cmr.core.uncertainty import Uncertainty
 from napari_cmr.core.writing import placing, replacing
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Stack",
     "Structure",
     "Study",
+    "Uncertainty",
     "View",
     "WriteError",
     "check_cancel",

@@ -11,6 +11,7 @@ from napari_cmr.core.finding import Finding
 from napari_cmr.core.geometry import FloatArray, Geometry
 from napari_cmr.core.labels import LabelArray
 from napari_cmr.core.stack import Layout, Stack
+from napari_cmr.core.uncertainty import Uncertainty
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +28,8 @@ class Segmentation:
         Name and version of what made the labels; empty for an expert's own.
     findings
         What was irregular when the labels were made.
+    uncertainty
+        What the model says of its own labels, where it was asked.
     """
 
     labels: LabelArray
@@ -38,6 +41,7 @@ class Segmentation:
     weight_kg: float | None = None
     layout: Layout = field(default_factory=Layout)
     findings: tuple[Finding, ...] = ()
+    uncertainty: Uncertainty | None = None
 
     def __post_init__(self) -> None:
         if self.labels.ndim != 4 or self.labels.dtype != np.uint8:

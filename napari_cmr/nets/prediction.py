@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from napari_cmr.nets.echo import ECHO_TASK, segment_echo
 from napari_cmr.nets.locate import find_heart
 from napari_cmr.nets.neighbours import slice_distance, stride
 from napari_cmr.nets.shelf import Model
+from napari_cmr.nets.uncertainty import Doubt
 
 BATCH = 16
 HEART_NOT_FOUND = Finding(
@@ -40,6 +42,7 @@ def predict(
     model: Model,
     *,
     phases: Sequence[int] | None = None,
+    uncertainty: bool = False,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
 ) -> Segmentation:
@@ -54,6 +57,9 @@ def predict(
     phases
         Only these, with the heart looked for in all of them; the others stay empty. All if
         None, and always of an ultrasound loop.
+    uncertainty
+        Whether the segmentation also says how sure the model is; it takes no further runs of
+        the network. Not of an ultrasound loop.
     progress
         Called with the number of slices done and in all.
 
@@ -72,26 +78,35 @@ def predict(
     crop = Crop.of(spec.grid, heart.centre_mm, heart.pixel_mm, (rows, columns))
     step = stride(slice_distance(stack.geometry), spec.neighbour_mm)
     wanted = range(t) if phases is None else sorted(set(phases))
+    pixel_mm2 = heart.pixel_mm[0] * heart.pixel_mm[1]
+    doubt = Doubt(stack.shape, spec.structures, pixel_mm2) if uncertainty else None
     done = 0
     for phase in wanted:
         crops = crop.inputs(stack.pixels[phase], spec.neighbours, step)
         for start in range(0, z, BATCH):
             check_cancel(cancel)
             part = slice(start, start + BATCH)
-            labels[phase, part, *crop.window] = _segment(crops[part], model, crop)
+            labels[phase, part, *crop.window] = _segment(crops[part], model, crop, doubt)
             done += len(crops[part])
             if progress is not None:
                 progress(done, len(wanted) * z)
         if model.card.test_time.get("one_heart"):
             seen = (phase, slice(None), *crop.window)
             labels[seen] = one_heart(labels[seen])
+        if doubt is not None:
+            doubt.end_phase(phase, labels[phase][:, *crop.window], crop.window)
     found = Segmentation.on(stack, labels, model.title)
+    if doubt is not None:
+        found = replace(found, uncertainty=doubt.result())
     return found if heart.found else found.with_findings(HEART_NOT_FOUND)
 
 
-def _segment(crops: Tensor, model: Model, crop: Crop) -> LabelArray:
+def _segment(crops: Tensor, model: Model, crop: Crop, doubt: Doubt | None) -> LabelArray:
     """``(n, c, size, size)`` crops to ``(n, h, w)`` labels in the crop's window."""
-    on_source = crop.on_source(_with_flips(model, crops))
+    answers = _with_flips(model, crops)
+    on_source = crop.on_source(functional.log_softmax(answers.mean(0), 1))
+    if doubt is not None:
+        doubt.take(answers, on_source)
     structures = model.card.networks["segmenter"].structures
     table = np.array([Structure[name] for name in structures], np.uint8)
     return np.asarray(table[_winner(on_source).numpy()], np.uint8)
@@ -111,12 +126,12 @@ def _winner(scores: Tensor) -> Tensor:
 
 
 def _with_flips(model: Model, crops: Tensor) -> Tensor:
-    """Mean logits over the flips that the card asks for."""
-    logits = model.run("segmenter", crops)
-    flips = flip_axes(model.card)
-    for axes in flips:
-        logits = logits + model.run("segmenter", crops.flip(axes)).flip(axes)
-    return functional.log_softmax(logits / (1 + len(flips)), 1)
+    """``(v, n, c, size, size)`` logits of the picture and the flips that the card asks for."""
+    answers = [model.run("segmenter", crops)]
+    answers += [
+        model.run("segmenter", crops.flip(axes)).flip(axes) for axes in flip_axes(model.card)
+    ]
+    return torch.stack(answers)
 
 
 def flip_axes(card: Card) -> list[list[int]]:
