@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_cmr import io
+from napari_cmr.batch.reasons import without_file_name
 from napari_cmr.batch.row import Row, State, Value, measured_values
 from napari_cmr.batch.segmenter import Segmenter
 from napari_cmr.batch.studies import StudyPlace
@@ -57,7 +58,8 @@ def measure_study(job: Job) -> Row:
     except WriteError:
         raise
     except InputError as error:
-        values, state, reason = {}, State.FAILED, str(error)
+        reason = without_file_name(str(error), job.place.source)
+        values, state = {}, State.FAILED
     except Exception as error:  # noqa: BLE001  a bug costs one row of thousands
         values, state, reason = {}, State.FAILED, _our_fault(error)
     seconds = round(time.perf_counter() - begun, 2)

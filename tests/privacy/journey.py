@@ -7,27 +7,19 @@ from __future__ import annotations
 
 import csv
 import sys
+import zipfile
 from pathlib import Path
 from unittest import mock
 
-import numpy as np
+import pydicom
+from pydicom.encaps import encapsulate
+from pydicom.uid import RLELossless
 
 from napari_cmr import io
-from napari_cmr.cli import main
+from tests.privacy.calling import IDENTIFIED, call
 from tests.privacy.marked import UID_ROOT, WORD
-
-IDENTIFIED = "identified"
-"""Folder of what was exported with identity, on request."""
-
-
-def call(*arguments: object, code: int = 0) -> None:
-    """Run a verb as the program does."""
-    with mock.patch.object(sys, "argv", ["napari-cmr", *map(str, arguments)]):
-        try:
-            main()
-        except SystemExit as left:
-            ended = left.code or 0
-            assert ended == code, f"{arguments} ended with {ended}"
+from tests.privacy.network import over_the_pacs
+from tests.privacy.reviewed import corrected, discs, read_back, trained
 
 
 def verbs(study: Path, out: Path) -> None:
@@ -41,6 +33,22 @@ def verbs(study: Path, out: Path) -> None:
     call("export", study, "--labels", labels, "--dicom", "--out", out / IDENTIFIED)
     call("export", study, "--deidentify", "--out", out / "deidentified")
     call("demo", study, "--headless", "--out", out / "demo")
+
+
+def cohort(study: Path, out: Path) -> None:
+    """A cohort on a worker of its own: the study, one with a damaged image, the same packed."""
+    bad = study.parent / "bad"
+    bad.mkdir()
+    for path in study.rglob("*.dcm"):
+        dataset = pydicom.dcmread(path)
+        dataset.compress(RLELossless, encoding_plugin="pydicom")
+        if path.stem.endswith("000"):
+            dataset.PixelData = encapsulate([b"\xff" * 500])
+        dataset.save_as(bad / path.name)
+    with zipfile.ZipFile(study.parent / "packed.zip", "w") as archive:
+        for path in bad.iterdir():
+            archive.write(path, path.name)
+    call("batch", study.parent, "--out", out / "batch", "--workers", "1")
 
 
 def learning(study: Path, out: Path) -> None:
@@ -91,13 +99,6 @@ def window(study: Path, out: Path) -> None:
     from qtpy.QtWidgets import QApplication, QWidget
 
     from napari_cmr import ui
-    from napari_cmr.core import Segmentation
-
-    def discs(stack, progress, cancel):
-        labels = np.zeros(stack.shape, np.uint8)
-        labels[:, :, 30:50, 30:50] = 2
-        labels[:, :, 34:46, 34:46] = 1
-        return Segmentation.on(stack, labels, "discs 1")
 
     viewer = ui.launch(study, segment=True, predictor=discs, block=False)
     dock = next(w for w in QApplication.allWidgets() if type(w).__name__ == "CardiacDock")
@@ -143,6 +144,11 @@ def go(study: Path, out: Path) -> None:
     out.mkdir(parents=True)
     io.scan(study)
     verbs(study, out)
+    corrected(study, out)
+    read_back(study, out)
+    trained(out)
+    over_the_pacs(study, out)
+    cohort(study, out)
     learning(study, out)
     failures(study, out)
     window(study, out)

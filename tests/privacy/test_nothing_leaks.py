@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import sys
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.privacy.journey import IDENTIFIED
+from tests.privacy.calling import IDENTIFIED
 from tests.privacy.marked import leaks, sentinels_in, sentinels_in_file, write_marked_study
 
 _FOLDERS = {
@@ -51,19 +52,50 @@ def test_the_search_finds_what_was_asked_to_be_written_with_identity(gone):
 def test_no_file_or_name_anywhere_holds_a_sentinel_but_the_identified_export(gone):
     base, _ = gone
     found = leaks(*(base / name for name in ("out", "home", "tmp", "run")))
-    assert [leak for leak in found if not leak.startswith(f"{IDENTIFIED}/")] == []
+    assert [
+        leak for leak in found if not leak.removeprefix("name of ").startswith(f"{IDENTIFIED}/")
+    ] == []
 
 
 def test_every_kind_of_output_was_there_to_be_searched(gone):
     base, _ = gone
     written = {p.relative_to(base / "out").parts[0] for p in (base / "out").rglob("*")}
     assert written == {
-        "damaged.json", "deidentified", "demo", "evaluate.json", "export", IDENTIFIED,
-        "manifest.csv", "measure.json", "predict", "report", "scan.json", "segment", "version",
-        "window", "window.txt",
+        "batch", "corrected", "damaged.json", "deidentified", "demo", "evaluate.json", "export",
+        "fetched.json", IDENTIFIED, "manifest.csv", "measure.json", "predict", "project",
+        "project-compare.json", "project-list.json", "project-log.json", "project-replay.json",
+        "report", "report-of-project", "scan.json", "segment", "start", "v0002.zip", "version",
+        "versions.json", "window", "window.txt",
     }  # fmt: skip
     assert len(list((base / "tmp").glob("napari-cmr-report-*.txt"))) == 2
     assert list((base / "home").rglob("settings.yaml"))
+    assert list((base / "home").rglob("project.sqlite"))
+
+
+def test_a_cohorts_bad_studies_are_in_its_table_by_reasons_that_name_no_file(gone):
+    base, _ = gone
+    with (base / "out" / "batch" / "measures.csv").open(newline="", encoding="utf-8") as file:
+        rows = {row["id"]: (row["state"], row["reason"]) for row in csv.DictReader(file)}
+    assert rows.pop("study") == ("ok", "")
+    assert set(rows) == {"bad", "packed"}
+    for state, reason in rows.values():
+        assert state == "failed"
+        assert reason.startswith("File 1 of 10 in order of name cannot be decoded")
+
+
+def test_logs_and_caches_are_for_their_owner_only(gone):
+    base, _ = gone
+    folders = [base / "out" / "project", *(base / "home").rglob("napari-cmr")]
+    kept = [p for folder in folders for p in folder.rglob("*") if p.is_file()]
+    assert {p.name for p in kept} >= {"project.sqlite", "version.json"}
+    assert any("cache" in p.parts for p in kept)
+    assert [str(p) for p in kept if _can_be_read_by_others(p, base)] == []
+
+
+def _can_be_read_by_others(file, base):
+    """Whether the file's mode and those of all its folders let somebody else in."""
+    inside = [p for p in file.parents if p.is_relative_to(base)]
+    return bool(file.stat().st_mode & 0o044 and all(p.stat().st_mode & 0o011 for p in inside[:-1]))
 
 
 def test_nothing_on_the_terminal_holds_a_sentinel(gone):
