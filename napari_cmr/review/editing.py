@@ -123,6 +123,7 @@ def prediction(
         findings=[[f.code, f.message, f.action] for f in found.findings],
         spacing_mm=list(geometry.spacing) if geometry.spacing_known else None,
         over_expert=over_expert,
+        uncertainty=None if found.uncertainty is None else found.uncertainty.study,
     )
 
 

@@ -64,6 +64,7 @@ class _Prediction:
     there: bool = False
     findings: tuple[Finding, ...] = ()
     spacing_mm: tuple[float, ...] | None = None
+    uncertainty: float | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,11 @@ class History:
     def findings(self) -> tuple[Finding, ...]:
         """Of that prediction."""
         return self._prediction.findings
+
+    @property
+    def uncertainty(self) -> float | None:
+        """How unsure the model of that prediction was of the whole stack; None where unknown."""
+        return self._prediction.uncertainty
 
     @property
     def spacing_mm(self) -> tuple[float, ...] | None:
@@ -230,6 +236,7 @@ class History:
                 record.body["there"],
                 tuple(Finding(*parts) for parts in record.body["findings"]),
                 None if spacing is None else tuple(spacing),
+                record.body.get("uncertainty"),
             )
 
     def _step(self, record: Record) -> _Step:

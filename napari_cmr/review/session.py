@@ -270,9 +270,11 @@ class ReviewSession(OpenStudy):
     def export(self, folder: Path) -> tuple[Path, ...]:
         """Write ``labels.nii.gz``, ``measures.json`` and ``measures.csv`` of the chosen stack.
 
+        Where the model said how sure it is, ``uncertainty.json`` says it by slice.
+
         Returns
         -------
-        The three files.
+        The files.
         """
         reading = self._chosen_reading()
         if reading.segmentation is None or reading.measures is None:
@@ -285,11 +287,16 @@ class ReviewSession(OpenStudy):
             io.write_labels(reading.segmentation, part / labels.name)
             measure.write_json(part / json.name, reading.measures)
             measure.write_csv(part / csv.name, reading.measures)
-        return labels, json, csv
+            if reading.uncertainty is None:
+                return labels, json, csv
+            doubt = folder / "uncertainty.json"
+            io.write_uncertainty(part / doubt.name, reading.uncertainty)
+        return labels, json, csv, doubt
 
     def _apply(self, reading: Reading, found: Segmentation, *, over_expert: bool) -> None:
         record = editing.prediction(reading, self._reader, found, over_expert=over_expert)
         self._log(reading, record)
+        reading.uncertainty = found.uncertainty
         self.changed.emit(Segmented(reading.stack.stack_id))
 
     def _corrected(self, reading: Reading, record: Record | None) -> bool:

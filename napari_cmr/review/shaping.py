@@ -65,8 +65,9 @@ def nudge(
         near = np.exp(-(apart**2).sum(axis=0) / (2 * radius_mm**2))
         where = where - (end - start)[:, None, None] * near
     came_from = where / np.array(spacing)[:, None, None]
-    moved = labels.copy()
-    moved[box] = warped(labels, came_from)
+    moving = labels if only is None else np.where(labels == only, labels, 0).astype(np.uint8)
+    moved = moving.copy()
+    moved[box] = warped(moving, came_from)
     return kept_to(labels, moved, only)
 
 
@@ -155,7 +156,7 @@ def grow(
 
 
 def fill_holes(labels: LabelArray, structure: Structure) -> LabelArray:
-    """Give a structure the background that it encloses.
+    """Give a structure the background that it encloses and borders on.
 
     Raises
     ------
@@ -165,7 +166,9 @@ def fill_holes(labels: LabelArray, structure: Structure) -> LabelArray:
     from scipy import ndimage
 
     mask = labels == structure
-    holes = ndimage.binary_fill_holes(mask) & (labels == 0)
+    pieces, _ = ndimage.label(ndimage.binary_fill_holes(mask) & (labels == 0))
+    beside = np.unique(pieces[ndimage.binary_dilation(mask)])
+    holes = np.isin(pieces, beside[beside > 0])
     if not holes.any():
         raise InputError(f"The {structure.title} has no hole on this slice and phase.")
     return np.where(holes, np.uint8(structure), labels).astype(np.uint8)
