@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from napari_cmr.io.referenced_images import SourceImages, source_images
     from napari_cmr.io.scanning import scan
     from napari_cmr.io.seg_reading import read_seg
+    from napari_cmr.io.uncertainty_file import write_uncertainty
 
 _HOMES = {
     "CamusFrame": "camus",
@@ -62,6 +63,7 @@ _HOMES = {
     "write_parametric_map": "parametric_map",
     "write_report": "dicom_sr",
     "write_seg": "dicom_seg",
+    "write_uncertainty": "uncertainty_file",
 }
 __all__ = [
     "CamusFrame",
@@ -94,6 +96,7 @@ __all__ = [
     "write_parametric_map",
     "write_report",
     "write_seg",
+    "write_uncertainty",
 ]
 
 

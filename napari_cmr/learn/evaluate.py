@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_cmr.core import InputError, Segmentation, Stack, Structure
+from napari_cmr.core import FloatArray, InputError, LabelArray, Segmentation, Stack, Structure
 from napari_cmr.io.manifest import ManifestRow, join_slices, load_image, load_label
 from napari_cmr.measure import (
     MYOCARDIAL_DENSITY_G_PER_ML,
@@ -41,7 +41,13 @@ def predict_labelled(row: ManifestRow, segment: Segmenter) -> LabelledPrediction
     stack = load_image(row)
     phases, truth = load_label(row, stack)
     predicted = segment(stack)
-    kept = replace(predicted, labels=predicted.labels[phases], times_ms=None)
+    doubt = predicted.uncertainty
+    kept = replace(
+        predicted,
+        labels=predicted.labels[phases],
+        times_ms=None,
+        uncertainty=None if doubt is None else doubt.of(phases),
+    )
     return LabelledPrediction(row, kept, truth)
 
 
@@ -66,7 +72,10 @@ def evaluate_segmenter(
         infarct and obstruction only of subjects who have one), ``hd95_STRUCTURE_mm``, and where ED
         and ES are labelled and volumes mean something ``ef_error`` (percentage points),
         ``edv_error_ml``, ``esv_error_ml``, ``mass_error_g`` (all absolute), with the signed
-        differences under ``..._bias``.
+        differences under ``..._bias``. Where the segmenter says how sure it is,
+        ``uncertainty`` is its number for the study, and ``dice_lost_slice`` and
+        ``dice_lost_slice_expected`` are the mean over slices of what it lost and of what it
+        expected to lose.
     """
     labelled = [row for row in rows if row.label is not None]
     if not labelled:
@@ -77,7 +86,11 @@ def evaluate_segmenter(
     present = {int(v) for group in pairs.values() for p in group for v in np.unique(p.truth.labels)}
     structures = [Structure(v) for v in sorted(present - {0})]
     return {
-        subject: {**_overlaps(group, structures, surfaces), **_function_errors(group, structures)}
+        subject: {
+            **_overlaps(group, structures, surfaces),
+            **_function_errors(group, structures),
+            **_doubts(group, structures),
+        }
         for subject, group in pairs.items()
     }
 
@@ -138,6 +151,35 @@ def _overlaps(
             metrics[f"hd95_{structure.name}_mm"] = float(np.mean(distances))
     metrics["dice_mean"] = float(np.mean(scores))
     return metrics
+
+
+def _doubts(group: Sequence[LabelledPrediction], structures: Sequence[Structure]) -> SubjectMetrics:
+    """What the model said of its own labels, beside what was right."""
+    known = [(p, p.predicted.uncertainty) for p in group]
+    told = [(p, doubt) for p, doubt in known if doubt is not None]
+    if not told:
+        return {}
+    lost = [dice_lost(p.predicted.labels, p.truth.labels, structures) for p, _ in told]
+    return {
+        "uncertainty": float(np.mean([doubt.study for _, doubt in told])),
+        "dice_lost_slice": float(np.mean(np.concatenate([one.ravel() for one in lost]))),
+        "dice_lost_slice_expected": float(
+            np.mean(np.concatenate([doubt.slices.ravel() for _, doubt in told]))
+        ),
+    }
+
+
+def dice_lost(found: LabelArray, true: LabelArray, structures: Sequence[Structure]) -> FloatArray:
+    """``(t, z)`` one minus each slice's Dice, in the mean over the structures."""
+    return np.array(
+        [
+            [
+                np.mean([1 - dice(a == s, b == s) for s in structures])
+                for a, b in zip(f, t, strict=True)
+            ]
+            for f, t in zip(found, true, strict=True)
+        ]
+    )
 
 
 def _function_errors(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,8 @@ def predict_manifest(
     Path
         The CSV: one row a manifest row in its order, ``subject,image,frame,slice,output``,
         ``output`` being the label image's path relative to ``out``. It is written last.
+        ``uncertainty.json`` beside it has an entry a stack: ``subject``, ``outputs``, ``study``
+        and ``slices``, as `Uncertainty` says. Not of ultrasound.
 
     Raises
     ------
@@ -62,20 +65,27 @@ def predict_manifest(
     rows = read_manifest(manifest)
     loaded = load_model(model, task=task)
     outputs: dict[int, str] = {}
+    doubts: list[dict[str, Any]] = []
     numbers = {id(row): index for index, row in enumerate(rows)}
     for stack in join_slices(rows):
         check_cancel(cancel)
-        found = predict_stack(load_image(stack), loaded, cancel=cancel)
+        found = predict_stack(load_image(stack), loaded, uncertainty=True, cancel=cancel)
         for place, row in enumerate(stack.slices or (stack,)):
             index = numbers[id(row)]
             outputs[index] = _output_name(index, row)
             _write(found, place, out / outputs[index])
+        if found.uncertainty is not None:
+            of = [outputs[numbers[id(row)]] for row in stack.slices or (stack,)]
+            doubts.append({"subject": stack.subject, "outputs": of, **found.uncertainty.as_dict()})
         if progress is not None:
             progress(len(outputs), len(rows))
     records = [
         [row.subject, row.columns["image"], row.frame, row.slice, Path(outputs[index]).as_posix()]
         for index, row in enumerate(rows)
     ]
+    if doubts:
+        with replacing(out / "uncertainty.json") as part:
+            part.write_text(json.dumps(doubts, indent=1) + "\n", encoding="utf-8")
     table = out / "predictions.csv"
     with replacing(table) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -109,7 +119,7 @@ def evaluate_manifest(
 
     def segment(stack: Stack) -> Segmentation:
         nonlocal done
-        found = predict_stack(stack, loaded)
+        found = predict_stack(stack, loaded, uncertainty=True)
         done += 1
         if progress is not None:
             progress(done, len(rows))

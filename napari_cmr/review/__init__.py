@@ -1,6 +1,7 @@
 """The one door through which a study is reviewed. No Qt."""
 
 from napari_cmr.report import ReviewRecord
+from napari_cmr.review.doubts import known_uncertainty, study_uncertainty
 from napari_cmr.review.events import (
     Corrected,
     Event,
@@ -65,9 +66,11 @@ __all__ = [
     "default_folder",
     "default_reader",
     "in_volume",
+    "known_uncertainty",
     "replay",
     "review_records",
     "sax_predictor",
     "stack_key",
+    "study_uncertainty",
     "suggested",
 ]

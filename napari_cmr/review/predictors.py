@@ -43,6 +43,6 @@ def sax_predictor(model: str | Path | None = None) -> Predictor:
         from napari_cmr import nets  # imports torch, which takes seconds
 
         loaded = nets.load_model(model, task="cine_sax_seg")
-        return nets.predict(stack, loaded, progress=progress, cancel=cancel)
+        return nets.predict(stack, loaded, uncertainty=True, progress=progress, cancel=cancel)
 
     return find

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from napari_cmr import measure
-from napari_cmr.core import InputError, Measures, Segmentation, Stack
+from napari_cmr.core import InputError, Measures, Segmentation, Stack, Uncertainty
 from napari_cmr.review.extent import in_volume, sentence
 from napari_cmr.review.history import History
 from napari_cmr.review.project import Project
@@ -29,6 +29,8 @@ class Reading:
         self.stack = stack
         self.key = key
         self.history = history
+        self.uncertainty: Uncertainty | None = None
+        """What the model said of its labels when it was last run here, before any correction."""
         self._segmentation: Segmentation | None = None
         self._measures: Measures | None = None
         self._measured_at = -1
