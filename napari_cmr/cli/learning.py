@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from napari_cmr.cli import echo, heads
+from napari_cmr.cli import echo, heads, landmarks
 from napari_cmr.cli.options import HEADS, JsonFile, ModelName, OutFolder, check_task, write_json
 from napari_cmr.cli.progress import progress
 from napari_cmr.core import InputError
@@ -79,6 +79,23 @@ def finetune(
             threads=threads,
         )
         return
+    if task == landmarks.TASK:
+        if any((encoder, weight, localiser_steps, config, heart_crop)):
+            raise InputError(
+                "For landmarks heat maps are fitted on a frozen segmenter, which --start names; "
+                "they take --manifest, --out, --steps, --seed, --threads, --name and --version."
+            )
+        landmarks.finetune(
+            manifest,
+            out,
+            start=start,
+            steps=steps,
+            seed=seed or 0,
+            threads=threads,
+            name=name,
+            version=version,
+        )
+        return
     if task == echo.TASK:
         if config is not None:
             raise InputError(f"--config is not for {echo.TASK}.")
@@ -134,6 +151,8 @@ def predict(
     _check_manifest(manifest)
     if task in HEADS:
         table = heads.predict(task, manifest, out, model=model)
+    elif task == landmarks.TASK:
+        table = landmarks.predict(manifest, out, model=model)
     else:
         from napari_cmr.learn import predict_manifest
 
@@ -160,6 +179,8 @@ def evaluate(
     _check_manifest(manifest, need_labels=task not in HEADS)
     if task in HEADS:
         result = heads.evaluate(task, manifest, model=model, split=split)
+    elif task == landmarks.TASK:
+        result = landmarks.evaluate(manifest, model=model, split=split)
     else:
         from napari_cmr.learn import evaluate_manifest
 

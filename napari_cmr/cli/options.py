@@ -92,7 +92,7 @@ Task = Annotated[str, typer.Option(help="What the model does.")]
 
 HEADS = ("sequence_cls", "view_cls", "disease", "lge_pathology")
 SEGMENTERS = ("cine_sax_seg", "cine_lax_seg", "lge_sax_seg")
-TASKS = (*SEGMENTERS, "echo_lv_seg", *HEADS)
+TASKS = (*SEGMENTERS, "echo_lv_seg", "landmarks", *HEADS)
 
 
 def check_task(task: str) -> None:

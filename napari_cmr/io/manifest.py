@@ -255,7 +255,6 @@ def _labelled_phases(row: ManifestRow, n_labelled: int, n_phases: int) -> list[i
 
 
 def _row(record: dict[str, str], base: Path) -> ManifestRow:
-    known = {"split", "frame", "slice", "view", "sequence", "group"}
     if not record["subject"] or not record["image"]:
         raise InputError("Every row of a manifest needs a subject and an image.")
     for name in ("frame", "slice"):
@@ -271,7 +270,12 @@ def _row(record: dict[str, str], base: Path) -> ManifestRow:
         label_map=record.get("label_map") or "cmr",
         spacing_mm=parse_spacing(record.get("spacing_mm", "")),
         columns=record,
-        **{k: record.get(k, "") for k in known},
+        split=record.get("split", ""),
+        frame=record.get("frame", ""),
+        slice=record.get("slice", ""),
+        view=record.get("view", ""),
+        sequence=record.get("sequence", ""),
+        group=record.get("group", ""),
     )
 
 

@@ -15,7 +15,7 @@ from torch import nn
 from napari_cmr.core import Cancel, InputError, Segmentation, Stack
 from napari_cmr.io.manifest import ManifestRow, read_manifest
 from napari_cmr.learn.evaluate import evaluate_segmenter, summarise
-from napari_cmr.learn.examples import load_frames
+from napari_cmr.learn.examples import LabelledFrame, load_frames
 from napari_cmr.learn.memory import within_memory
 from napari_cmr.learn.segmentation_tasks import SEGMENTATION_TASKS
 from napari_cmr.learn.segmenter import SegmenterConfig, StageConfig, Trained, train_stage
@@ -32,6 +32,7 @@ from napari_cmr.nets import (
     predict,
     save_model,
 )
+from napari_cmr.nets.locate import HeartSize
 from napari_cmr.nets.shelf import device
 
 TERMS = "research use; the images are not shipped with the model"
@@ -101,13 +102,15 @@ def finetune_segmenter(
     counts = {p: len({r.subject for r in rows}) for p, rows in train.items()}
     shares = list(weights) if weights else [float(n) for n in counts.values()]
     crops = _Crops() if heart_crop else None
-    frames = {
-        role: [
+
+    def load(size: HeartSize | None) -> list[tuple[float, list[LabelledFrame]]]:
+        return [
             (share, load_frames(rows, crops, size))
             for share, rows in zip(shares, train.values(), strict=True)
         ]
-        for role, size in (("localiser", None), ("segmenter", config.heart_size))
-    }
+
+    frames = {"localiser": load(None)}  # it meets hearts of any size
+    frames["segmenter"] = load(config.heart_size) if config.heart_size else frames["localiser"]
     recipe = config.model_dump(mode="json") | {
         "start": begun.record() if begun else "scratch",
         "heart_crop": crops.record() if crops else "round the labels",

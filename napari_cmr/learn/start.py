@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from napari_cmr.core import ModelError
 from napari_cmr.nets.card import Card, Network
 from napari_cmr.nets.card_shelf import find_card
+from napari_cmr.nets.echo import ECHO_TASK
 from napari_cmr.nets.encoders import load_encoder
 from napari_cmr.nets.shelf import Model, load_model
 from napari_cmr.nets.unet import UNetEncoder
@@ -137,7 +138,7 @@ def read_start(name: str | Path, *, decoder: bool = True) -> Start:
         If there is none of that name, it is altered, or no segmenter can begin with it.
     """
     card = find_card(name)
-    if "segmenter" in card.networks and "localiser" in card.networks:
+    if "segmenter" in card.networks and card.task != ECHO_TASK:
         return start_of(load_model(name, task=card.task), "segmenter")
     card, encoder, others = load_encoder(name)
     made = card.networks["encoder"].encoder

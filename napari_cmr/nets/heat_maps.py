@@ -22,31 +22,6 @@ _REACH = 4  # pixels round a peak over which its place is averaged
 _BATCH = 16
 
 
-class HeatMapHead(nn.Module):
-    """Three convolutions on the decoder's finest maps: one logit a pixel and landmark.
-
-    Parameters
-    ----------
-    n_inputs, hidden, n_points
-        Channels of all maps together, of the layers between, and landmarks.
-    """
-
-    def __init__(self, n_inputs: int, hidden: int, n_points: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(n_inputs, hidden, 1),
-            nn.LeakyReLU(0.01),
-            nn.Conv2d(hidden, hidden, 5, padding=2),
-            nn.LeakyReLU(0.01),
-            nn.Conv2d(hidden, n_points, 5, padding=2),
-        )
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """``(n, n_inputs, h, w)`` to logits ``(n, n_points, h, w)``."""
-        logits: Tensor = self.layers(maps)
-        return logits
-
-
 @dataclass(frozen=True, eq=False)
 class LandmarkModel:
     """A head with the segmenter that it sits on."""
@@ -162,4 +137,4 @@ def peak_places(logits: Tensor) -> tuple[Tensor, Tensor]:
 def _on_source(places: FloatArray, crop: Crop) -> FloatArray:
     """Pixels of the square to pixels of the source."""
     corner = crop.points[0, 0, 0].numpy().astype(np.float64)
-    return (corner + places * crop.step_mm) / np.array(crop.pixel_mm) - 0.5
+    return np.asarray((corner + places * crop.step_mm) / np.array(crop.pixel_mm) - 0.5)

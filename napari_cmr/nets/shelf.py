@@ -16,6 +16,7 @@ from napari_cmr.core import ModelError, replacing
 from napari_cmr.nets.card import Card, Network
 from napari_cmr.nets.card_shelf import CARD, find_folder, list_models, read_card, shelf_folder
 from napari_cmr.nets.deeplab import DeepLabV3
+from napari_cmr.nets.heat_map_head import HEAT_MAPS, HeatMapHead
 from napari_cmr.nets.linear_head import LINEAR, PROBE, LinearHead
 from napari_cmr.nets.stem import StemmedTransformer
 from napari_cmr.nets.unet import UNet
@@ -133,6 +134,8 @@ def build(spec: Network) -> nn.Module:
         return LinearHead(sum(spec.channels), outputs)
     if spec.encoder == PROBE:
         return _probe(spec)
+    if spec.encoder == HEAT_MAPS:
+        return _heat_maps(spec)
     if spec.encoder != "vit_small_patch8":
         raise ModelError(f"There is no encoder '{spec.encoder}' in this version of napari-cmr.")
     try:
@@ -149,6 +152,12 @@ def _probe(spec: Network) -> nn.Module:
     if len(spec.channels) != 2:
         raise ModelError(f"A {PROBE} has two widths on its card, not {len(spec.channels)}.")
     return WallProbe(*spec.channels)
+
+
+def _heat_maps(spec: Network) -> nn.Module:
+    if len(spec.channels) != 2:
+        raise ModelError(f"A card of {HEAT_MAPS} has two widths, not {len(spec.channels)}.")
+    return HeatMapHead(*spec.channels, len(spec.structures))
 
 
 def _deeplab(spec: Network) -> nn.Module:

@@ -1,0 +1,70 @@
+"""How far found landmarks lie from those that the rule has in the expert's mask."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from napari_cmr.core import FloatArray, Stack
+from napari_cmr.io.manifest import ManifestRow, join_slices, load_image, load_label
+from napari_cmr.learn.evaluate import SubjectMetrics, summarise
+from napari_cmr.learn.landmarks.kinds import LandmarkKind
+from napari_cmr.nets import Metric, predict
+from napari_cmr.nets.heat_maps import LandmarkModel, find_landmarks
+
+Errors = dict[str, list[float]]
+
+
+def measure_landmarks(
+    rows: Sequence[ManifestRow],
+    kind: LandmarkKind,
+    model: LandmarkModel,
+    *,
+    done: Callable[[], None] = lambda: None,
+) -> tuple[dict[str, SubjectMetrics], dict[str, Metric]]:
+    """Distances in the plane, over all slices whose mask has the landmarks.
+
+    Returns
+    -------
+    subjects, mean
+        ``landmark_mm`` (all points), ``POINT_mm``; where the spacing is unknown ``_px`` in place
+        of ``_mm``. Beside them ``by_contours_...``: the same rule on the segmenter's own
+        contours, and ``by_contours_missing``, the share of slices in which they show no landmark.
+    """
+    errors: dict[str, Errors] = defaultdict(lambda: defaultdict(list))
+    for row in join_slices([row for row in rows if row.label is not None]):
+        stack = load_image(row)
+        phases, truth = load_label(row, stack)
+        spacing = stack.geometry.pixel_spacing
+        found = find_landmarks(stack, model, phases=phases)
+        drawn = predict(stack, model.segmenter, phases=phases)
+        for phase, masks in zip(phases, truth.labels, strict=True):
+            for z, mask in enumerate(masks):
+                true = kind.rule(mask, spacing)
+                if true is None:
+                    continue
+                of = errors[row.subject]
+                _note(of, "", kind, stack, found[phase].places[z] - true)
+                contours = kind.rule(drawn.labels[phase, z], spacing)
+                of["by_contours_missing"].append(float(contours is None))
+                if contours is not None:
+                    _note(of, "by_contours_", kind, stack, contours - true)
+        done()
+    subjects = {
+        subject: {name: float(np.mean(values)) for name, values in of.items()}
+        for subject, of in errors.items()
+    }
+    return subjects, summarise(subjects)
+
+
+def _note(of: Errors, prefix: str, kind: LandmarkKind, stack: Stack, off: FloatArray) -> None:
+    """Add the distances of one slice's points from where they should be, ``(k, 2)`` pixels."""
+    known = stack.geometry.spacing_known
+    unit = "mm" if known else "px"
+    step = np.array(stack.geometry.pixel_spacing if known else (1.0, 1.0))
+    distances = np.linalg.norm(off * step, axis=1)
+    for point, distance in zip(kind.points, distances, strict=True):
+        of[f"{prefix}{point}_{unit}"].append(float(distance))
+    of[f"{prefix}landmark_{unit}"].append(float(distances.mean()))
