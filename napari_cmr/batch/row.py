@@ -27,6 +27,8 @@ _MEASURES = (
     "rv_ef_percent",
     "heart_rate_bpm",
     "cardiac_output_l_min",
+    "phases_set_by",
+    "papillary_convention",
 )
 _IMAGES = ("stack", "n_phases", "n_slices")
 _REMARKS = ("findings", "notes", "labels", "seconds")

@@ -9,7 +9,7 @@ from typing import Any
 from napari_cmr.core import Finding, Measures, Segmentation
 from napari_cmr.measure import wall
 from napari_cmr.measure.aha import TITLES
-from napari_cmr.measure.cardiac_function import MYOCARDIAL_DENSITY_G_PER_ML
+from napari_cmr.measure.methods import HEART_RATE, MASS, OUTPUT, RATIO, STROKE, VOLUME, phases_of
 from napari_cmr.measure.number import Number
 from napari_cmr.measure.person import BsaFormula, Person
 from napari_cmr.measure.rates import Rates, lv_rates
@@ -18,10 +18,6 @@ from napari_cmr.measure.wall import WallMotion, wall_motion
 
 STROKE_VOLUMES_DIFFER = 0.2
 """Share of their mean by which LV and RV stroke volume may differ; a choice of this project."""
-
-_VOLUME = "summed slices, each with the slab it stands for (Schulz-Menger 2020)"
-_MASS = f"wall volume at ED x {MYOCARDIAL_DENSITY_G_PER_ML} g/mL (Schulz-Menger 2020)"
-_RATIO = "100 (EDV - ESV) / EDV"
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,10 +138,7 @@ class _Stamp:
         found = reference_range(
             name, self.person, papillary=papillary, bsa=indexed, table=self.table
         )
-        phases = (
-            f"ED phase {self.measures.ed_phase}, ES phase {self.measures.es_phase}, "
-            f"counted from 0, by {self.measures.phases_set_by}"
-        )
+        phases = phases_of(self.measures)
         return Number(name, title, value, unit, decimals, method, phases, papillary, found)
 
     def with_index(
@@ -169,16 +162,14 @@ class _Stamp:
         sv = None if edv is None or esv is None or ef is None else edv - esv
         rate = self.person.heart_rate_bpm
         output = None if sv is None or rate is None else sv * rate / 1000
-        yield from self.with_index(f"{key}_edv_ml", f"{title} EDV", edv, "mL", 0, _VOLUME)
-        yield from self.with_index(f"{key}_esv_ml", f"{title} ESV", esv, "mL", 0, _VOLUME)
-        yield from self.with_index(f"{key}_sv_ml", f"{title} SV", sv, "mL", 0, "EDV - ESV")
-        yield self.number(f"{key}_ef_percent", f"{title} EF", ef, "%", 0, _RATIO)
-        yield from self.with_index(
-            f"{key}_co_l_min", f"{title} CO", output, "L/min", 1, "SV x heart rate"
-        )
+        yield from self.with_index(f"{key}_edv_ml", f"{title} EDV", edv, "mL", 0, VOLUME)
+        yield from self.with_index(f"{key}_esv_ml", f"{title} ESV", esv, "mL", 0, VOLUME)
+        yield from self.with_index(f"{key}_sv_ml", f"{title} SV", sv, "mL", 0, STROKE)
+        yield self.number(f"{key}_ef_percent", f"{title} EF", ef, "%", 0, RATIO)
+        yield from self.with_index(f"{key}_co_l_min", f"{title} CO", output, "L/min", 1, OUTPUT)
 
     def mass(self, grams: float | None) -> Iterator[Number]:
-        yield from self.with_index("lv_mass_g", "LV mass", grams, "g", 0, _MASS)
+        yield from self.with_index("lv_mass_g", "LV mass", grams, "g", 0, MASS)
 
 
 def _wall_numbers(stamp: _Stamp, motion: WallMotion | None) -> Iterator[Number]:
@@ -218,7 +209,7 @@ def _rate_numbers(stamp: _Stamp, rates: Rates | None) -> Iterator[Number]:
 def _body_numbers(stamp: _Stamp) -> Iterator[Number]:
     person = stamp.person
     yield stamp.number(
-        "heart_rate_bpm", "Heart rate", person.heart_rate_bpm, "1/min", 0, "entered, or the cine's"
+        "heart_rate_bpm", "Heart rate", person.heart_rate_bpm, "1/min", 0, HEART_RATE
     )
     yield stamp.number("height_cm", "Height", person.height_cm, "cm", 0, "entered, or the images'")
     yield stamp.number("weight_kg", "Weight", person.weight_kg, "kg", 0, "entered, or the images'")

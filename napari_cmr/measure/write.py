@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from napari_cmr.core import Measures, replacing
+from napari_cmr.measure.methods import OF_MEASURES, phases_of
 
+COLUMNS = ("name", "value", "unit", "method", "phases", "papillary")
 _UNITS = {
     "_l_min": "L/min",
     "_percent": "%",
@@ -22,7 +24,7 @@ _UNITS = {
 
 
 def write_json(path: str | Path, measures: Measures) -> None:
-    """Write all numbers as one JSON object; unknown ones are null.
+    """Write all numbers as one JSON object with the ``methods`` behind them; unknown ones are null.
 
     Raises
     ------
@@ -30,11 +32,12 @@ def write_json(path: str | Path, measures: Measures) -> None:
         If the place cannot be written to.
     """
     with replacing(path) as partial:
-        partial.write_text(json.dumps(measures.as_dict(), indent=2) + "\n", encoding="utf-8")
+        told = measures.as_dict() | {"methods": dict(OF_MEASURES)}
+        partial.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
 def write_csv(path: str | Path, measures: Measures) -> None:
-    """Write one row a number: ``name,value,unit``; unknown ones are empty.
+    """Write one row a number with the columns `COLUMNS`; unknown ones are empty.
 
     Curves take one row a phase, ``lv_volumes_ml[0]`` and so on; notes one row each.
 
@@ -45,9 +48,11 @@ def write_csv(path: str | Path, measures: Measures) -> None:
     """
     with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
-        rows.writerow(["name", "value", "unit"])
+        rows.writerow(COLUMNS)
         for name, value in measures.as_dict().items():
-            rows.writerows(_rows(name, value))
+            method = OF_MEASURES.get(name, "")
+            how = (method, phases_of(measures), measures.papillary_convention) if method else ()
+            rows.writerows((*row, *how) for row in _rows(name, value))
 
 
 def unit_of(name: str) -> str:

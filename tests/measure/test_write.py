@@ -22,15 +22,17 @@ def test_json_holds_every_number_and_null_for_the_unknown(tmp_path, measures):
     assert read["ef_percent"] == 75.0
     assert read["rv_edv_ml"] is None
     assert read["lv_volumes_ml"] == [0.8, 0.2]
+    methods = read.pop("methods")
+    assert methods["mass_g"].startswith("wall volume at ED x 1.05 g/mL")
     assert read == measures.as_dict()
 
 
-def test_csv_names_value_and_unit(tmp_path, measures):
+def test_csv_names_value_unit_and_how_it_came_about(tmp_path, measures):
     measure.write_csv(tmp_path / "m.csv", measures)
     with (tmp_path / "m.csv").open(newline="") as file:
         rows = list(csv.reader(file))
-    assert rows[0] == ["name", "value", "unit"]
-    by_name = {r[0]: r[1:] for r in rows[1:]}
+    assert rows[0] == ["name", "value", "unit", "method", "phases", "papillary"]
+    by_name = {r[0]: r[1:3] for r in rows[1:]}
     assert by_name["edv_ml"] == ["0.8", "mL"]
     assert by_name["ef_percent"] == ["75.0", "%"]
     assert by_name["mass_g"] == ["", "g"]
@@ -38,6 +40,15 @@ def test_csv_names_value_and_unit(tmp_path, measures):
     assert by_name["cardiac_output_l_min"] == ["0.036", "L/min"]
     assert by_name["lv_volumes_ml[1]"] == ["0.2", "mL"]
     assert by_name["phases_set_by"] == ["volume curve", ""]
+    how = {r[0]: r[3:] for r in rows[1:]}
+    assert how["ef_percent"] == [
+        "100 (EDV - ESV) / EDV",
+        "ED phase 0, ES phase 1, counted from 0, by volume curve",
+        "papillary muscles and trabeculae count to the cavity",
+    ]
+    units = measures.as_dict().keys() - {"ed_phase", "es_phase"}
+    measured = {n for n in units if by_name.get(n, by_name.get(f"{n}[0]", ["", ""]))[1]}
+    assert all(how.get(n, how.get(f"{n}[0]")) for n in measured)
 
 
 def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path, measures):
