@@ -52,6 +52,7 @@ class TrainingReport:
         self._written = 0.0
         self._seconds: dict[str, float] = {}
         self._curve: IO[str] = (folder / CURVE).open("w", encoding="utf-8")
+        self._tell()
 
     def runs_on(self, device: str) -> None:
         """What the networks run on, in words."""

@@ -43,7 +43,8 @@ def launch(
 
     viewer = napari.Viewer(title="Cardiac MR", show_welcome_screen=False)
     _, dock = viewer.window.add_plugin_dock_widget("napari-cmr", "Cardiac MR")
-    dock.coordinator.predictor = predictor
+    if predictor is not None:
+        dock.coordinator.predictor = predictor
     if segmented is not None:
         _tell(dock.session, segmented)
     _enlarge(viewer.window)

@@ -59,15 +59,19 @@ def draft(
     spec = model.card.networks["segmenter"]
     rows = [*_rows(stack, corrected, spec.structures[1:]), *others]
     if not flips:
-        quick = {**model.card.test_time, "flips": []}
-        card = model.card.model_copy(update={"test_time": quick})
-        model = Model(card, model.networks)
+        model = unflipped(model)
     examples = head_examples(model, rows, config, seed=seed, cancel=cancel)
     head = train_head(model, examples, config, seed=seed, cancel=cancel)
     found = predict(stack, with_head(model, head), cancel=cancel)
     for (phase, index), labels in corrected.items():
         found.labels[phase, index] = labels
     return found
+
+
+def unflipped(model: Model) -> Model:
+    """The same model, asked of each picture once."""
+    card = model.card.model_copy(update={"test_time": {**model.card.test_time, "flips": []}})
+    return Model(card, model.networks)
 
 
 def _rows(

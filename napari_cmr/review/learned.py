@@ -1,0 +1,235 @@
+"""The versions that a project trained, as a window shows them, and what can be done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from napari_cmr.core import Cancel, InputError, Progress, Segmentation, Stack
+from napari_cmr.learn.evaluate import interval
+from napari_cmr.learn.versions.parcel import export_version, import_version
+from napari_cmr.learn.versions.record import Judgement, VersionRecord
+from napari_cmr.learn.versions.store import FOLDER, VersionStore
+from napari_cmr.review.cases import forget_cases, kept_bytes
+from napari_cmr.review.predictors import Predictor, sax_predictor
+from napari_cmr.review.project import Project
+from napari_cmr.review.task import Task
+
+TASK = "cine_sax_seg"
+
+
+@dataclass(frozen=True)
+class VersionLine:
+    """One version in a list.
+
+    Parameters
+    ----------
+    verdict
+        How it was judged, in words.
+    removable
+        Whether it is neither in use nor what another came from.
+    """
+
+    version: str
+    active: bool
+    made: str
+    tier: str
+    parent: str
+    size_bytes: int
+    verdict: str
+    removable: bool
+
+
+@dataclass(frozen=True)
+class OnHoldout:
+    """How a version compares with the one before it on subjects that neither saw.
+
+    Parameters
+    ----------
+    before, after, gain
+        (mean, low, high) of Dice over the subjects, and of its paired difference: 95 % bootstrap.
+        None where nothing was judged.
+    structures
+        Name, Dice before, Dice after.
+    subjects
+        How many judged.
+    advice
+        What the gate said.
+    """
+
+    before: tuple[float, float, float] | None
+    after: tuple[float, float, float] | None
+    gain: tuple[float, float, float] | None
+    structures: tuple[tuple[str, float, float], ...]
+    subjects: int
+    not_worse: bool | None
+    advice: str
+
+
+@dataclass(frozen=True)
+class DiskUse:
+    """Bytes that a project's learning takes."""
+
+    versions: int = 0
+    cache: int = 0
+    images: int = 0
+
+
+def versions_of(project: Project) -> VersionStore | None:
+    """A project's versions; None where it has none yet."""
+    folder = project.folder
+    if folder is None or not (folder / FOLDER / "versions" / TASK).is_dir():
+        return None
+    return VersionStore(folder)
+
+
+def version_lines(project: Project) -> list[VersionLine]:
+    """All versions, the latest first."""
+    store = versions_of(project)
+    records = [] if store is None else store.versions()
+    if store is None or not records or not store.activations():
+        return []
+    active = store.active().version
+    parents = {record.parent for record in records}
+    return [
+        VersionLine(
+            version=record.version,
+            active=record.version == active,
+            made=record.made,
+            tier=record.tier,
+            parent=record.parent or "",
+            size_bytes=store.size_bytes(record.version),
+            verdict=_verdict(record),
+            removable=record.version != active and record.version not in parents,
+        )
+        for record in reversed(records)
+    ]
+
+
+def on_holdout(project: Project, version: str) -> OnHoldout | None:
+    """How a version was judged; None where it never was.
+
+    Raises
+    ------
+    InputError
+        If there is no such version.
+    """
+    store = versions_of(project)
+    judgement = None if store is None else store.read(version).judgement
+    if judgement is None:
+        return None
+    return OnHoldout(
+        before=_mean(judgement, lambda before, _: before),
+        after=_mean(judgement, lambda _, after: after),
+        gain=_mean(judgement, lambda before, after: after - before),
+        structures=tuple((n, a, b) for n, (a, b) in judgement.structures.items()),
+        subjects=len(judgement.pairs),
+        not_worse=judgement.not_worse,
+        advice=judgement.reason,
+    )
+
+
+def disk_use(project: Project) -> DiskUse:
+    """What versions, remembered answers and kept images take on disk."""
+    store = versions_of(project)
+    if store is None:
+        return DiskUse(images=kept_bytes(project))
+    sizes = sum(store.size_bytes(record.version) for record in store.versions())
+    return DiskUse(sizes, store.cache_bytes(), kept_bytes(project))
+
+
+def model_in_use(project: Project) -> Path | None:
+    """Folder of the version in use; None where the shelf's best model is."""
+    store = versions_of(project)
+    if store is None or not store.activations():
+        return None
+    return store.place_of(store.active().version)
+
+
+def project_predictor(project: Callable[[], Project]) -> Predictor:
+    """What segments with the version that the project uses when it is asked."""
+
+    def find(stack: Stack, progress: Progress | None, cancel: Cancel | None) -> Segmentation:
+        return sax_predictor(model_in_use(project()))(stack, progress, cancel)
+
+    return find
+
+
+def activating(project: Project, version: str, why: str) -> Task[None]:
+    """Use a version; its files are checked first."""
+    store = _store(project)
+    return _task("Changing the version", lambda: store.activate(version, why))
+
+
+def removing(project: Project, version: str) -> Task[None]:
+    """Throw a version away."""
+    store = _store(project)
+    return _task("Removing", lambda: store.remove(version))
+
+
+def handing_over(project: Project, version: str, path: Path) -> Task[None]:
+    """Write a version as one file for another site."""
+    store = _store(project)
+    return _task("Writing", lambda: export_version(store, version, path))
+
+
+def taking_in(project: Project, path: Path) -> Task[None]:
+    """Take a version in from another site's file; it is not in use before it is activated."""
+    if project.folder is None:
+        raise InputError("The project is in memory only; choose a project folder first.")
+    folder = project.folder
+
+    def take() -> None:
+        store = VersionStore(folder)
+        store.begin()
+        import_version(store, path)
+
+    return _task("Checking the file", take)
+
+
+def clearing_cache(project: Project) -> Task[None]:
+    """Throw away what networks said of pictures; it is made again when needed."""
+    store = _store(project)
+    return _task("Clearing", store.clear_cache)
+
+
+def forgetting_images(project: Project) -> Task[None]:
+    """Throw away the kept images; corrections stay, but cannot be learnt from any more."""
+    return _task("Clearing", lambda: forget_cases(project))
+
+
+def _store(project: Project) -> VersionStore:
+    store = versions_of(project)
+    if store is None:
+        raise InputError("The project has no versions yet; train one first.")
+    return store
+
+
+def _task(title: str, do: Callable[[], object]) -> Task[None]:
+    def run(_progress: Progress | None, _cancel: Cancel | None) -> None:
+        do()
+
+    return Task(title, run, lambda _: None)
+
+
+def _mean(
+    judgement: Judgement, of: Callable[[float, float], float]
+) -> tuple[float, float, float] | None:
+    values = [of(pair.before, pair.after) for pair in judgement.pairs]
+    found = interval(values, np.random.default_rng(0))
+    if found.value is None or found.low is None or found.high is None:
+        return None
+    return found.value, found.low, found.high
+
+
+def _verdict(record: VersionRecord) -> str:
+    judgement = record.judgement
+    if judgement is None:
+        return {"start": "where the project began", "imported": "taken in"}.get(record.origin, "")
+    told = {True: "not worse", False: "did not pass", None: "not judged"}[judgement.not_worse]
+    if judgement.before is not None and judgement.after is not None:
+        told += f", Dice {judgement.before:.3f} to {judgement.after:.3f}"
+    return told

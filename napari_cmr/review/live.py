@@ -1,0 +1,113 @@
+"""The open study redrawn a moment after a slice was accepted: drafts, never versions."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_cmr.core import Cancel, InputError, LabelArray, Progress, Segmentation, Stack, View
+from napari_cmr.learn.versions.store import FOLDER
+from napari_cmr.review.learned import TASK, model_in_use
+from napari_cmr.review.project import Project
+from napari_cmr.review.reading import Reading
+from napari_cmr.review.record import Frame, Verdict
+from napari_cmr.review.session import ReviewSession
+from napari_cmr.review.task import Task
+
+if TYPE_CHECKING:
+    from napari_cmr.nets import Model
+
+IN_MEMORY = 1 << 29
+"""Bytes of features that are kept in memory: four hundred slices take 210 MB."""
+
+
+class LiveDrafts:
+    """Learns a new last layer from the slices that a reader reviewed and redraws the others.
+
+    The features below that layer are asked once a study and kept in the project's cache, so a
+    draft takes about a second. It is an ordinary prediction: one step to undo, and what the
+    reader drew, agreed to or accepted stays to the pixel.
+    """
+
+    def __init__(self) -> None:
+        self._model: Model | None = None
+        self._made_of: tuple[Path | None, Path | None] | None = None
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+
+    def warming(self, session: ReviewSession) -> Task[None]:
+        """Ask for the open study's features, so that the first draft is as quick as the next."""
+        reading = _open_sax(session)
+        project = session.project
+
+        def run(progress: Progress | None, cancel: Cancel | None) -> None:
+            from napari_cmr import nets  # imports torch, which takes seconds
+            from napari_cmr.learn.tiers.draft import unflipped
+
+            model = unflipped(self._loaded(project))
+            nets.predict(reading.stack, model, progress=progress, cancel=cancel)
+
+        return Task("Getting ready to follow", run, lambda _: None)
+
+    def drafting(self, session: ReviewSession) -> Task[Segmentation] | None:
+        """Redraw what the reader did not review, from what they did; None if nothing is left."""
+        reading = _open_sax(session)
+        corrected = reviewed_frames(reading)
+        phases, slices = reading.stack.shape[:2]
+        if not corrected or len(corrected) == phases * slices:
+            return None
+        project = session.project
+
+        def find(stack: Stack, _progress: Progress | None, cancel: Cancel | None) -> Segmentation:
+            from napari_cmr.learn.tiers.draft import draft
+
+            model = self._loaded(project)
+            found = draft(stack, model, corrected, cancel=cancel)
+            return replace(found, model=f"draft on {model.title}")
+
+        return session.predicting(find)
+
+    def close(self) -> None:
+        """Give memory and temporary files back."""
+        self._model = self._made_of = None
+        if self._temporary is not None:
+            self._temporary.cleanup()
+            self._temporary = None
+
+    def _loaded(self, project: Project) -> Model:
+        """The version in use, remembering; loaded anew when another is."""
+        from napari_cmr import nets
+        from napari_cmr.learn.tiers.cache import FeatureCache
+        from napari_cmr.learn.tiers.remembering import remembering
+
+        used = model_in_use(project)
+        if self._model is None or self._made_of != (project.folder, used):
+            cache = FeatureCache(self._cache(project), in_memory=IN_MEMORY)
+            plain = nets.load_model(used, task=TASK)
+            self._model = remembering(plain, cache, lambda _: None)
+            self._made_of = (project.folder, used)
+        return self._model
+
+    def _cache(self, project: Project) -> Path:
+        if project.folder is not None:
+            return project.folder / FOLDER / "cache" / TASK
+        if self._temporary is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="napari-cmr-")
+        return Path(self._temporary.name)
+
+
+def reviewed_frames(reading: Reading) -> dict[Frame, LabelArray]:
+    """(phase, slice) to ``(y, x)`` labels of what a reader drew on or accepted and not rejected."""
+    history = reading.history
+    frames = history.own_frames() - history.frames_with(Verdict.REJECTED)
+    return {frame: history.labels[frame].copy() for frame in sorted(frames)}
+
+
+def _open_sax(session: ReviewSession) -> Reading:
+    reading = session.reading
+    if reading is None:
+        raise InputError("No stack is chosen; open a study first.")
+    if reading.stack.view not in (View.SAX, View.UNKNOWN):
+        raise InputError("Following your corrections works on short-axis cines only.")
+    return reading
