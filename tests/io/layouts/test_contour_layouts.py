@@ -8,19 +8,16 @@ from napari_cmr.io import load_image, load_label, read_manifest, write_dicom
 from napari_cmr.io.layouts import detect, make_manifest
 from napari_cmr.io.layouts.cvi42 import kind_of_contour
 from napari_cmr.io.layouts.cvi42_workspace import read_workspace
+from tests.io.layouts.data_sets import ED, ES, contours, cvi42, sunnybrook
 from tests.io.layouts.folders import (
     LV,
     MYO,
     RV,
     cvi42_contours,
     heart,
-    outlines,
     workspace,
-    write_contour,
     write_numbered,
 )
-
-ED, ES = 0, 1
 
 
 @pytest.fixture(scope="module")
@@ -45,20 +42,9 @@ def assert_reads_back(row, study, t, without=()):
     assert stack.geometry.spacing == pytest.approx(study.sax.geometry.spacing, rel=1e-4)
 
 
-def contours(paths, study, folder, phases=(ED, ES), kinds=(LV, MYO)):
-    letters = {LV: "i", MYO: "o"}
-    for (t, z), path in paths.items():
-        lines = outlines(study.segmentation.labels[t, z])
-        for structure in kinds:
-            if t in phases and structure in lines:
-                number = path.stem.rpartition("-")[2]
-                name = f"IM-0001-{number}-{letters[structure]}contour-manual.txt"
-                write_contour(lines[structure][0], folder / name)
-
-
 def test_sunnybrook_with_images_and_contours_in_one_folder(tmp_path, study):
     folder = tmp_path / "case"
-    contours(write_numbered(study.sax, folder, "IM-0009"), study, folder)
+    sunnybrook(folder, study)
     assert detect(folder) == ["sunnybrook"]
     _, rows = rows_of(folder, tmp_path)
     assert [(r.subject, r.frame) for r in rows] == [("case", "ED"), ("case", "ES")]
@@ -143,9 +129,7 @@ def test_sunnybrook_says_what_is_wrong_or_missing(tmp_path, study):
 
 def test_cvi42_of_a_short_axis(tmp_path, study):
     folder = tmp_path / "case"
-    paths = write_numbered(study.sax, folder / "dicom", "IM-1")
-    drawn = cvi42_contours(paths, study.segmentation.labels, "sa", (ED, ES))
-    (folder / "contours.cvi42wsx").write_text(workspace(drawn))
+    cvi42(folder, study)
     assert detect(folder) == ["cvi42"]
     written, rows = rows_of(folder, tmp_path)
     assert [(r.subject, r.view, r.frame, r.columns["phase"]) for r in rows] == [

@@ -1,32 +1,18 @@
 """Data sets of images alone: the Data Science Bowl's DICOM and CMRxRecon's k-space."""
 
-import shutil
-
 import numpy as np
 import pytest
 
 from napari_cmr.core import InputError
-from napari_cmr.io import load_image, read_manifest, write_dicom
+from napari_cmr.io import load_image, read_manifest
 from napari_cmr.io.layouts import detect, make_manifest
+from tests.io.layouts.data_sets import bowl, cmrxrecon, write_kspace
 from tests.io.layouts.folders import heart
 
 
 @pytest.fixture(scope="module")
 def study():
     return heart()
-
-
-def bowl(folder, study, subject, part="train"):
-    """A study whose slices are series of their own, as the set's are."""
-    target = folder / part / subject / "study"
-    n_phases = study.sax.shape[0]
-    paths = write_dicom(study.sax, folder / "all", one_series_per_slice=True)
-    for index, path in enumerate(paths):
-        place = target / f"sax_{5 + index // n_phases}"
-        place.mkdir(parents=True, exist_ok=True)
-        path.rename(place / f"IM-4562-{index % n_phases + 1:04d}.dcm")
-    shutil.rmtree(folder / "all")
-    (target / "2ch_21").mkdir()
 
 
 def test_the_data_science_bowl(tmp_path, study):
@@ -55,30 +41,12 @@ def test_one_subject_of_the_bowl_is_enough(tmp_path, study):
     assert [r.subject for r in read_manifest(tmp_path / "m.csv")] == ["12"]
 
 
-def write_kspace(path, pixels, n_coils, name):
-    """``(t, z, y, x)`` pixels as k-space of coils whose squared weights sum to one."""
-    h5py = pytest.importorskip("h5py", reason="h5py is not installed; CMRxRecon is not tested")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    weights = np.sqrt(np.full(n_coils, 1 / n_coils)) * np.exp(1j * np.arange(n_coils))
-    centred = np.fft.ifftshift(pixels.astype(float), axes=(2, 3))
-    kspace = np.fft.fftshift(np.fft.fft2(centred, norm="ortho"), axes=(2, 3))
-    coils = kspace[:, :, None] * weights[:, None, None]
-    stored = coils.swapaxes(3, 4)  # MATLAB's (x, y, coil, slice, phase), reversed
-    stored = stored if n_coils > 1 else stored[:, :, 0]
-    record = np.zeros(stored.shape, [("real", "<f8"), ("imag", "<f8")])
-    record["real"], record["imag"] = stored.real, stored.imag
-    with h5py.File(path, "w") as file:
-        file[name] = record
-
-
 @pytest.mark.parametrize(
     ("coil", "n_coils", "name"),
     [("MultiCoil", 3, "kspace_full"), ("SingleCoil", 1, "kspace_single_full")],
 )
 def test_cmrxrecon_is_reconstructed(tmp_path, study, coil, n_coils, name):
-    case = tmp_path / "set" / coil / "Cine" / "TrainingSet" / "FullSample" / "P001"
-    write_kspace(case / "cine_sax.mat", study.sax.pixels, n_coils, name)
-    write_kspace(case / "cine_lax.mat", study.sax.pixels[:, :3], n_coils, name)
+    cmrxrecon(tmp_path / "set", study, coil, n_coils, name)
     assert detect(tmp_path / "set") == ["cmrxrecon"]
     make_manifest(tmp_path / "set", tmp_path / "m.csv")
     rows = read_manifest(tmp_path / "m.csv")

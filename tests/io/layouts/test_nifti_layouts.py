@@ -7,12 +7,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from napari_cmr.core import InputError, Structure, label_map
-from napari_cmr.io import load_image, load_label, read_manifest, write_labels, write_nifti
+from napari_cmr.core import InputError, label_map
+from napari_cmr.io import load_image, load_label, read_manifest, write_labels
 from napari_cmr.io.layouts import detect, make_manifest
-from tests.io.layouts.folders import heart, only_phases, phase, write_phase
-
-ED, ES = 0, 1
+from tests.io.layouts.data_sets import ED, ES, acdc, emidec, mnms, mnms2, myops
+from tests.io.layouts.folders import heart
 
 
 @pytest.fixture(scope="module")
@@ -32,18 +31,6 @@ def assert_reads_back(row, study, t):
     assert np.array_equal(stack.pixels[phases[0]], study.sax.pixels[t])
     assert np.array_equal(truth.labels, study.segmentation.labels[[t]])
     assert stack.geometry.spacing == pytest.approx(study.sax.geometry.spacing, rel=1e-5)
-
-
-def acdc(folder, study):
-    case = folder / "training" / "patient007"
-    case.mkdir(parents=True)
-    for number, t in ((1, ED), (2, ES)):
-        stem = f"patient007_frame{number:02d}"
-        write_phase(study, t, case / f"{stem}.nii.gz", case / f"{stem}_gt.nii.gz", "acdc")
-    (case / "Info.cfg").write_text(
-        "ED: 1\nES: 2\nGroup: HCM\nHeight: 170.0\nNbFrame: 4\nWeight: 71.5\n"
-    )
-    return case
 
 
 def test_acdc(tmp_path, study):
@@ -69,23 +56,6 @@ def test_a_subject_that_cannot_be_read_is_left_out_and_named(tmp_path, study):
     (broken / "Info.cfg").write_text("nothing\n")
     written, _ = rows_of(tmp_path / "acdc", tmp_path)
     assert "does not say ED and ES" in written.left_out["patient008"]
-
-
-def mnms(folder, study, *, table=True):
-    case = folder / "Training" / "Labeled" / "A0S9V9"
-    case.mkdir(parents=True)
-    write_nifti(study.sax, case / "A0S9V9_sa.nii.gz")
-    drawn = study.segmentation.with_labels(only_phases(study.segmentation.labels, (ED, ES)))
-    write_labels(drawn, case / "A0S9V9_sa_gt.nii.gz", map_name="mnms")
-    other = folder / "Training" / "Unlabeled" / "B1C2D3"
-    other.mkdir(parents=True)
-    write_nifti(study.sax, other / "B1C2D3_sa.nii.gz")
-    if table:
-        (folder / "211230_M&Ms_Dataset_information_diagnosis_opendataset.csv").write_text(
-            ",External code,VendorName,Vendor,Centre,ED,ES,Age,Pathology,Sex,Height,Weight\n"
-            f"0,A0S9V9,Siemens,A,1,{ED},{ES},50,DCM,M,181,80.0\n"
-            "1,B1C2D3,Philips,B,2,0,9,40,NOR,F,N/A,\n"
-        )
 
 
 def test_mnms_takes_the_two_labelled_phases_of_each_cine(tmp_path, study):
@@ -140,19 +110,7 @@ def test_an_empty_label_is_told(tmp_path, study):
 def test_mnms2(tmp_path):
     study = heart(long_axes=True)
     four = study.segmentations["4CH"]
-    for code in ("007", "170", "201"):
-        case = tmp_path / "MnM2" / "dataset" / code
-        case.mkdir(parents=True)
-        for frame, t in (("ED", ED), ("ES", ES)):
-            stem = case / f"{code}_SA_{frame}"
-            write_phase(study, t, stem.with_suffix(".nii.gz"), None, "mnms2")
-            write_labels(phase(study, t)[1], case / f"{stem.name}_gt.nii.gz", map_name="mnms2")
-            write_nifti(study.stacks["4CH"], case / f"{code}_LA_{frame}.nii.gz")
-            write_labels(four, case / f"{code}_LA_{frame}_gt.nii.gz", map_name="mnms2")
-        write_nifti(study.sax, case / f"{code}_SA_CINE.nii.gz")
-    (tmp_path / "MnM2" / "dataset_information.csv").write_text(
-        "SUBJECT_CODE,DISEASE,VENDOR,SCANNER,FIELD\n7,TRI,SIEMENS,Avanto,1.5\n170,NOR,GE,,\n"
-    )
+    mnms2(tmp_path / "MnM2", study)
     assert detect(tmp_path / "MnM2") == ["mnms2"]
     _, rows = rows_of(tmp_path / "MnM2", tmp_path)
     first = [r for r in rows if r.subject == "007"]
@@ -172,26 +130,8 @@ def test_mnms2(tmp_path):
     assert {r.view for r in only} == {"4CH"}
 
 
-def scarred(study):
-    """Labels of one phase with part of the wall turned to scar, and of that to no-reflow."""
-    labels = phase(study, ED)[1].labels.copy()
-    wall = np.argwhere(labels == Structure.MYO)
-    labels[tuple(wall[: len(wall) // 3].T)] = Structure.INFARCT
-    labels[tuple(wall[: len(wall) // 9].T)] = Structure.MVO
-    return labels
-
-
 def test_emidec(tmp_path, study):
-    stack, segmentation = phase(study, ED)
-    labels = scarred(study)
-    labels[labels == Structure.RV] = 0
-    for name in ("Case_N006", "Case_P012", "Case_E101"):
-        case = tmp_path / "emidec" / name
-        (case / "Images").mkdir(parents=True)
-        write_nifti(stack, case / "Images" / f"{name}.nii.gz")
-        if name != "Case_E101":
-            truth = segmentation.with_labels(labels)
-            write_labels(truth, case / "Contours" / f"{name}.nii.gz", map_name="emidec")
+    labels = emidec(tmp_path / "emidec", study)
     assert detect(tmp_path / "emidec") == ["emidec"]
     _, rows = rows_of(tmp_path / "emidec", tmp_path)
     assert [(r.subject, r.group, r.split, r.sequence, bool(r.label)) for r in rows] == [
@@ -204,16 +144,9 @@ def test_emidec(tmp_path, study):
 
 
 def test_myops(tmp_path, study):
-    stack, segmentation = phase(study, ED)
-    labels = scarred(study)
-    labels[labels == Structure.MVO] = Structure.MYO
-    name = "myops_training_101"
-    folder = tmp_path / "MyoPS2020"
-    for what in ("C0", "DE", "T2"):
-        write_nifti(stack, folder / "train25" / f"{name}_{what}.nii.gz")
-        write_nifti(stack, folder / "test20" / f"myops_test_201_{what}.nii.gz")
+    name, folder = "myops_training_101", tmp_path / "MyoPS2020"
+    labels = myops(folder, study)
     label = folder / "train25_myops_gd" / f"{name}_gd.nii.gz"
-    write_labels(segmentation.with_labels(labels), label, map_name="myops")
     stored = np.asanyarray(nib.load(label).dataobj)
     assert set(np.unique(stored)) == {0, 200, 500, 600, 2221}
     assert detect(folder) == ["myops"]
