@@ -91,7 +91,7 @@ Septum = Annotated[
 Task = Annotated[str, typer.Option(help="What the model does.")]
 
 HEADS = ("sequence_cls", "view_cls", "disease", "lge_pathology")
-SEGMENTERS = ("cine_sax_seg", "cine_lax_seg", "lge_sax_seg")
+SEGMENTERS = ("cine_sax_seg", "cine_lax_seg", "lge_sax_seg", "mapping_sax_seg")
 TASKS = (*SEGMENTERS, "echo_lv_seg", "landmarks", *HEADS)
 
 

@@ -70,9 +70,13 @@ def phantom(
         str, typer.Option(help="dicom, enhanced or nifti.")
     ] = "dicom",
     seed: Annotated[int, typer.Option(help="Another heart and other noise.")] = 0,
+    sequence: Annotated[
+        str,
+        typer.Option(help="cine; or LGE, T1, 'T1 after contrast', T2: one phase, as NIfTI."),
+    ] = "cine",
 ) -> None:
     """Write a beating heart whose volumes are known in closed form."""
     from napari_cmr.cli.work import write_phantom
 
-    write_phantom(out, format, seed)
+    write_phantom(out, format, seed, sequence)
     typer.echo(f"wrote {out}")

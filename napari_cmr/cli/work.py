@@ -62,13 +62,19 @@ def _ask_for_spacing(stack_id: str) -> str:
     return answer
 
 
-def write_phantom(out: Path, kind: str, seed: int) -> None:
+def write_phantom(out: Path, kind: str, seed: int, sequence: str = "cine") -> None:
     """Write the phantom as classic DICOM, Enhanced MR, or NIfTI with labels and a manifest."""
     from napari_cmr import phantom
+    from napari_cmr.phantom.sequences import write_sequence
     from napari_cmr.phantom.write import write_dicom_study, write_nifti_studies
 
     if kind not in PHANTOM_KINDS:
         raise InputError(f"A phantom is written as {', '.join(PHANTOM_KINDS)}, not '{kind}'.")
+    if sequence != "cine":
+        if kind != "nifti":
+            raise InputError("Other sequences than cine are written with --format nifti.")
+        write_sequence(out, [sequence], {seed: "validation"})
+        return
     study = phantom.make(phantom.PhantomConfig(seed=seed))
     if kind == "nifti":
         write_nifti_studies([study], out)

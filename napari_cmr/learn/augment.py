@@ -12,6 +12,8 @@ from torch.nn import functional
 
 from napari_cmr.nets.sampling import clip, sample, shrink, square_points, standardise
 
+AIR = 0.06  # of the brightest; below it there is lung or air, where a map holds noise
+
 
 class AugmentConfig(BaseModel):
     """How far views may go from the picture that was acquired."""
@@ -36,6 +38,8 @@ class AugmentConfig(BaseModel):
     sharpen: float = 0.2
     local_contrast: float = 0.2
     alone: float = 0.15
+    invert: float = 0.0
+    noisy_air: float = 0.0
 
 
 def make_view(
@@ -135,6 +139,10 @@ def _narrow(
 def _other_scanner(x: Tensor, config: AugmentConfig, rng: np.random.Generator) -> Tensor:
     """Change contrast, bias, sharpness and noise of ``(c, 1, h, w)`` slices in 0..1 alike."""
     size = x.shape[-1]
+    if config.noisy_air and rng.random() < config.noisy_air:
+        x = torch.where(x < AIR, torch.from_numpy(rng.random(x.shape, np.float32)), x)
+    if config.invert and rng.random() < config.invert:  # blood darker than the wall
+        x = 1 - x
     if rng.random() < config.coarse:
         side = int(size * rng.uniform(0.4, 0.8))
         x = functional.interpolate(x, (side, side), mode="bilinear", align_corners=False)

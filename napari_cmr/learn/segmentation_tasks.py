@@ -77,6 +77,27 @@ _LAX = SegmenterConfig(
     validate_every=500,
 )
 
+_MAPPING = SegmenterConfig(
+    localiser=StageConfig(
+        channels=LOCALISER,
+        grid=InputGrid(spacing_mm=3.0, size=128),
+        steps=800,
+        augment=AugmentConfig(
+            shift_mm=60.0, zoom=(0.6, 1.5), tone=0.5, invert=0.35, noisy_air=0.3, narrow_view=0.3
+        ),
+        average=0.995,
+    ),
+    segmenter=StageConfig(
+        channels=SMALL_UNET,
+        grid=InputGrid(spacing_mm=1.4, size=128),
+        steps=1500,
+        augment=AugmentConfig(
+            tone=0.5, invert=0.35, noisy_air=0.3, shift_mm=12.0, zoom=(0.8, 1.25), coarse=0.3
+        ),
+    ),
+    validate_every=500,
+)
+
 SEGMENTATION_TASKS: Mapping[str, SegmentationTask] = {
     task.name: task
     for task in (
@@ -111,6 +132,17 @@ SEGMENTATION_TASKS: Mapping[str, SegmentationTask] = {
             (
                 "two- and three-chamber views, which it never saw labelled",
                 "atria and right ventricle, which it was not taught",
+            ),
+        ),
+        SegmentationTask(
+            "mapping_sax_seg",
+            "mapping-sax-unet",
+            _MAPPING,
+            "Short-axis T1 and T2 maps: LV cavity, myocardium and RV cavity. Research only.",
+            (
+                "real maps, of which it saw none: it learnt on cine and late enhancement with "
+                "their contrast changed, and on a phantom's maps",
+                "slices at base and apex",
             ),
         ),
     )

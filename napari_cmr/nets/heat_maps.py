@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_cmr.core import Cancel, FloatArray, Progress, Stack, check_cancel
+from napari_cmr.core import Cancel, FloatArray, LabelArray, Progress, Stack, check_cancel
 from napari_cmr.nets.crop import Crop
 from napari_cmr.nets.locate import find_heart
 from napari_cmr.nets.neighbours import slice_distance, stride
+from napari_cmr.nets.prediction import predict
 from napari_cmr.nets.shelf import Model
 from napari_cmr.nets.unet import UNet
 
 FINEST = 4
+Rule = Callable[[LabelArray, tuple[float, float]], FloatArray | None]
+"""A mask and its steps to ``(n_points, 2)`` pixels, None where it does not show them."""
 _REACH = 4  # pixels round a peak over which its place is averaged
 _BATCH = 16
 
@@ -28,6 +32,7 @@ class LandmarkModel:
 
     head: Model
     segmenter: Model
+    rule: Rule
 
     @property
     def points(self) -> tuple[str, ...]:
@@ -40,12 +45,15 @@ class FoundLandmarks:
     """Landmarks of every slice of a phase.
 
     ``places`` ``(z, n_points, 2)`` are rows and columns in pixels of the source, counted from
-    the middle of the first; ``surety`` ``(z, n_points)`` is the heat within a few pixels of the
-    peak, 0 to 1: low where a slice does not show the point.
+    the middle of the first. ``by_contours`` ``(z,)`` tells where they are the rule's on the
+    segmenter's contours; elsewhere they are the heat maps' ``peaks``. ``surety`` ``(z, n_points)``
+    is the heat within a few pixels of the peak, 0 to 1: low where a slice does not show the point.
     """
 
     places: FloatArray
     surety: FloatArray
+    peaks: FloatArray
+    by_contours: npt.NDArray[np.bool_]
 
 
 def finest_maps(network: nn.Module, images: Tensor) -> Tensor:
@@ -80,6 +88,9 @@ def find_landmarks(
 ) -> Mapping[int, FoundLandmarks]:
     """Landmarks of every slice of some phases, all if None.
 
+    Where the segmenter's contours show them, they are taken from there by the rule that also
+    made the head's truth, which is more exact; the heat maps know where contours do not tell.
+
     Raises
     ------
     CancelledError
@@ -91,6 +102,7 @@ def find_landmarks(
     crop = Crop.of(spec.grid, heart.centre_mm, heart.pixel_mm, stack.shape[2:])
     step = stride(slice_distance(stack.geometry), spec.neighbour_mm)
     wanted = range(stack.shape[0]) if phases is None else phases
+    drawn = predict(stack, model.segmenter, phases=phases, cancel=cancel)
     found = {}
     for phase in wanted:
         images = crop.inputs(stack.pixels[phase], spec.neighbours, step)
@@ -99,9 +111,16 @@ def find_landmarks(
             check_cancel(cancel)
             logits = heat_logits(model, images[begin : begin + _BATCH])
             peaks.append(peak_places(logits))
-        places = torch.cat([p for p, _ in peaks]).numpy()
+        heat = _on_source(torch.cat([p for p, _ in peaks]).numpy(), crop)
+        told = [model.rule(mask, heart.pixel_mm) for mask in drawn.labels[phase]]
+        places = [
+            peak if points is None else points for points, peak in zip(told, heat, strict=True)
+        ]
         found[phase] = FoundLandmarks(
-            _on_source(places, crop), torch.cat([s for _, s in peaks]).numpy()
+            np.stack(places),
+            torch.cat([s for _, s in peaks]).numpy(),
+            heat,
+            np.array([points is not None for points in told]),
         )
         if progress is not None:
             progress(len(found), len(wanted))

@@ -8,15 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
 from napari_cmr.core import (
-    FloatArray,
     Geometry,
-    Segmentation,
-    Sequence,
     Stack,
-    Structure,
     View,
     replacing,
 )
@@ -24,6 +19,7 @@ from napari_cmr.io.nifti import write_nifti
 from napari_cmr.phantom import PhantomConfig, make
 from napari_cmr.phantom.imaging import image
 from napari_cmr.phantom.planes import HEART_CENTRE_LPS, HeartFrame
+from napari_cmr.phantom.sequences import in_sequence
 
 # How far each plane is turned from the four-chamber one, and how far it lies towards the RV, mm.
 _RIGHT_HEART = {View.RV2CH: (60.0, 38.0), View.RVOT: (86.0, 24.0)}
@@ -98,8 +94,8 @@ def picture_phantoms(seed: int, *, side: int = 160) -> Iterator[Stack]:
         config.model_copy(update={"long_axes": False, "coil_bias": 0.0, "signal_to_noise": 1e4})
     )
     rng = np.random.default_rng(seed)
-    for sequence in (Sequence.LGE, Sequence.T1):
-        yield _other_sequence(clean.sax, clean.segmentation, sequence, rng)
+    for sequence in ("LGE", "T1"):
+        yield in_sequence(clean.sax, clean.segmentation, sequence, rng)
 
 
 def right_heart_geometry(config: PhantomConfig, view: View) -> Geometry:
@@ -117,49 +113,3 @@ def right_heart_geometry(config: PhantomConfig, view: View) -> Geometry:
     return Geometry(
         origin[None], np.stack([w, across])[None], config.pixel_mm, config.slice_thickness_mm
     )
-
-
-def _other_sequence(
-    stack: Stack, labels: Segmentation, sequence: Sequence, rng: np.random.Generator
-) -> Stack:
-    """The same slices with the grey values of another sequence."""
-    cine = stack.pixels.astype(np.float32)
-    table = _lge(rng) if sequence is Sequence.LGE else _t1_ms(rng)
-    air, soft, fat, blood, wall = table
-    values = np.select([cine < 80, cine < 330, cine < 570], [air, soft, fat], blood)
-    cavities = np.isin(labels.labels, (Structure.LV, Structure.RV))
-    values = np.where(cavities, blood, np.where(labels.labels == Structure.MYO, wall, values))
-    values = ndimage.gaussian_filter(values, (0, 0, 0.6, 0.6))
-    values = _noisy(values, cine < 80, sequence, rng)
-    return replace(
-        stack,
-        pixels=values.round().astype(np.uint16),
-        sequence=sequence,
-        stack_id=f"{sequence.lower()}-sax",
-    )
-
-
-def _lge(rng: np.random.Generator) -> FloatArray:
-    """Air, soft tissue, fat, blood, wall: an inversion recovery that nulls the wall."""
-    return np.array(
-        [8, rng.uniform(60, 120), rng.uniform(350, 520), rng.uniform(250, 420), rng.uniform(10, 50)]
-    )
-
-
-def _t1_ms(rng: np.random.Generator) -> FloatArray:
-    """Air, soft tissue, fat, blood, wall: T1 in ms at 1.5 T or 3 T."""
-    field = rng.uniform(0, 1)
-    return np.array(
-        [0, rng.uniform(600, 900), rng.uniform(250, 400), 1550 + 350 * field, 950 + 250 * field]
-    )
-
-
-def _noisy(
-    values: FloatArray, empty: np.ndarray, sequence: Sequence, rng: np.random.Generator
-) -> FloatArray:
-    """Magnitude noise; a map's fit finds anything where there is no signal."""
-    if sequence is Sequence.LGE:
-        real, imaginary = rng.normal(0, 20, (2, *values.shape))
-        return np.asarray(np.hypot(values + real, imaginary))
-    noisy = np.clip(values + rng.normal(0, 40, values.shape), 0, None)
-    return np.where(empty, rng.uniform(0, 3000, values.shape), noisy)

@@ -108,7 +108,7 @@ def finetune_landmarks(
         intended_use=kind.intended_use,
         bad_at=kind.bad_at,
     )
-    model = LandmarkModel(Model(card, {"landmarks": head}), below)
+    model = LandmarkModel(Model(card, {"landmarks": head}), below, kind.rule)
     metrics = {
         f"{path.parent.name} validation": measure_landmarks(rows, kind, model)[1]
         for path, rows in held.items()

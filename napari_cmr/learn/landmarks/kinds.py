@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_cmr.core import FloatArray, InputError, LabelArray, ModelError, View
+from napari_cmr.core import InputError, ModelError, View
 from napari_cmr.io.manifest import ManifestRow
 from napari_cmr.measure.landmarks import (
     LAX_LANDMARKS,
@@ -16,10 +16,9 @@ from napari_cmr.measure.landmarks import (
 )
 from napari_cmr.nets import list_models, load_model
 from napari_cmr.nets.features import EncoderName
-from napari_cmr.nets.heat_maps import LandmarkModel
+from napari_cmr.nets.heat_maps import LandmarkModel, Rule
 
 TASK = "landmarks"
-Rule = Callable[[LabelArray, tuple[float, float]], FloatArray | None]
 
 
 @dataclass(frozen=True)
@@ -112,4 +111,4 @@ def load_landmarks(kind: LandmarkKind, model: str | Path | None = None) -> Landm
             f"The landmarks of {head.title} sit on {wanted.title}, but {segmenter.title} is "
             "installed; train them again."
         )
-    return LandmarkModel(head, segmenter)
+    return LandmarkModel(head, segmenter, kind.rule)

@@ -34,8 +34,8 @@ def predict_landmarks(
         The CSV: one row a manifest row in its order, ``subject,image,frame,slice``, then for
         each landmark ``NAME_row,NAME_col`` in pixels counted from the middle of the first, and
         ``NAME_surety`` (0 to 1). Of an image with several slices these are of one slice,
-        ``landmark_slice``: that of the column ``slice``, else the middle one of those that
-        surely show all landmarks; ``NAME_rows,NAME_cols,NAME_sureties`` have all slices, with
+        ``landmark_slice``: that of the column ``slice``, else the middle one of those whose
+        contours show them; ``NAME_rows,NAME_cols,NAME_sureties`` have all slices, with
         semicolons between. Of several phases the one that ``frame`` numbers is seen, else the
         first.
 
@@ -111,7 +111,9 @@ def _slice(row: ManifestRow, found: FoundLandmarks) -> int:
     n = len(found.places)
     if row.slice.isdigit() and int(row.slice) < n:
         return int(row.slice)
-    sure = np.flatnonzero(found.surety.min(axis=1) > _SURE)
+    sure = np.flatnonzero(found.by_contours)
+    if not len(sure):
+        sure = np.flatnonzero(found.surety.min(axis=1) > _SURE)
     return int(sure[len(sure) // 2]) if len(sure) else n // 2
 
 

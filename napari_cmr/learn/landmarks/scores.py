@@ -11,7 +11,7 @@ from napari_cmr.core import FloatArray, Stack
 from napari_cmr.io.manifest import ManifestRow, join_slices, load_image, load_label
 from napari_cmr.learn.evaluate import SubjectMetrics, summarise
 from napari_cmr.learn.landmarks.kinds import LandmarkKind
-from napari_cmr.nets import Metric, predict
+from napari_cmr.nets import Metric
 from napari_cmr.nets.heat_maps import LandmarkModel, find_landmarks
 
 Errors = dict[str, list[float]]
@@ -30,8 +30,8 @@ def measure_landmarks(
     -------
     subjects, mean
         ``landmark_mm`` (all points), ``POINT_mm``; where the spacing is unknown ``_px`` in place
-        of ``_mm``. Beside them ``by_contours_...``: the same rule on the segmenter's own
-        contours, and ``by_contours_missing``, the share of slices in which they show no landmark.
+        of ``_mm``. Beside them ``heat_...``: the heat maps alone, and ``by_contours``, the share
+        of slices in which the segmenter's contours told.
     """
     errors: dict[str, Errors] = defaultdict(lambda: defaultdict(list))
     for row in join_slices([row for row in rows if row.label is not None]):
@@ -39,7 +39,6 @@ def measure_landmarks(
         phases, truth = load_label(row, stack)
         spacing = stack.geometry.pixel_spacing
         found = find_landmarks(stack, model, phases=phases)
-        drawn = predict(stack, model.segmenter, phases=phases)
         for phase, masks in zip(phases, truth.labels, strict=True):
             for z, mask in enumerate(masks):
                 true = kind.rule(mask, spacing)
@@ -47,10 +46,8 @@ def measure_landmarks(
                     continue
                 of = errors[row.subject]
                 _note(of, "", kind, stack, found[phase].places[z] - true)
-                contours = kind.rule(drawn.labels[phase, z], spacing)
-                of["by_contours_missing"].append(float(contours is None))
-                if contours is not None:
-                    _note(of, "by_contours_", kind, stack, contours - true)
+                _note(of, "heat_", kind, stack, found[phase].peaks[z] - true)
+                of["by_contours"].append(float(found[phase].by_contours[z]))
         done()
     subjects = {
         subject: {name: float(np.mean(values)) for name, values in of.items()}
