@@ -78,7 +78,7 @@ def attentions_of(transformer: VisionTransformer, pictures: Tensor) -> list[Tens
 
     handles = [block.register_forward_hook(hear) for block in transformer.blocks]
     try:
-        with torch.inference_mode():
+        with torch.no_grad():
             weight = next(transformer.parameters())
             transformer.encode(transformer.patches(pictures.to(weight.device)))
     finally:
