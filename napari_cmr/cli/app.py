@@ -13,6 +13,7 @@ import typer
 from napari_cmr import __version__
 from napari_cmr.cli import (
     batching,
+    explaining,
     exporting,
     learning,
     manifests,
@@ -44,6 +45,8 @@ app.command()(reading.scan)
 app.command()(reading.segment)
 app.command()(measuring.measure)
 app.command()(exporting.export)
+app.command()(explaining.explain)
+app.command("saliency", hidden=True)(explaining.explain)
 app.command()(reporting.report)
 app.command()(reading.phantom)
 app.command()(manifests.manifest)

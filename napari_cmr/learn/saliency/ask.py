@@ -20,7 +20,7 @@ def ask(
     stack: Stack,
     target: str,
     *,
-    segmentation: Segmentation,
+    segmentation: Segmentation | None,
     ed: int,
     es: int,
     phases: Sequence[int],
@@ -53,6 +53,8 @@ def ask(
         return _of_encoder(stack, phases[0], model)
     head = load_head(TASKS[kind], model)
     if kind == "disease":
+        if segmentation is None:
+            raise InputError("Disease is told from labels; segment the stack first.")
         view = SegmenterView.of(stack, load_model())
         return disease(view, segmentation, head, what), head.title
     if kind == "scar":

@@ -207,7 +207,8 @@ def disease(
 def feature(stack: Stack, card: Card, encoder: nn.Module, heart: Heart, phase: int) -> Question:
     """What an encoder's pooled feature hangs on: its change from the emptied picture's.
 
-    The number is the feature's projection on what the picture's order brought to it, in the mean over the slices of a phase.
+    The number is the feature's projection on what the picture's order brought to it, in the mean
+    over the slices of a phase.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_cmr.core import FloatArray, InputError, Segmentation, Stack, Structure
+from napari_cmr.core import FloatArray, InputError, Stack, Structure
 from napari_cmr.learn.saliency.question import Explained, MapArray, Question
 from napari_cmr.measure import MYOCARDIAL_DENSITY_G_PER_ML
 from napari_cmr.measure.volumes import millilitres_per_unit, relative_slabs
@@ -192,11 +192,6 @@ def mass(view: SegmenterView, ed: int) -> Question:
     value = grams * view.volumes(ed)["MYO"]
     unit = "g" if known else ""
     return view.question("LV mass", unit, value, {ed: {"MYO": grams}}, (_SOFT,))
-
-
-def heart_mask(segmentation: Segmentation) -> np.ndarray:
-    """``(t, z, y, x)`` where any structure of the heart is."""
-    return segmentation.labels > 0
 
 
 def _ml(view: SegmenterView) -> str:
