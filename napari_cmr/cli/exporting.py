@@ -21,6 +21,7 @@ from napari_cmr.cli.options import (
 )
 from napari_cmr.cli.progress import progress
 from napari_cmr.core import InputError, Measures, Segmentation, View, placing
+from napari_cmr.core import label_map as known_map
 
 if TYPE_CHECKING:
     from napari_cmr.cli.labelled import Wanted
@@ -74,6 +75,8 @@ def export(
         written = _deidentified(path, out, salt_file, overwrite)
     elif dicom or nifti or csv:
         _check_signature(reader, organisation, dicom)
+        _check_labels(labels, model, label_map, made_by)
+        _check_map(as_map, nifti)
         from napari_cmr.cli.labelled import Wanted
 
         wanted = Wanted(path, stack, spacing, resample_time)
@@ -97,6 +100,20 @@ def _check_signature(reader: str, organisation: str, dicom: bool) -> None:
         raise InputError("A reader signs the DICOM report; add --dicom.")
     if bool(reader) != bool(organisation):
         raise InputError("A signature needs both --reader and --organisation.")
+
+
+def _check_labels(labels: Path | None, model: str | None, label_map: str, made_by: str) -> None:
+    """Refuse what would be ignored, so that no result rests on less than was said."""
+    if labels is not None and model is not None:
+        raise InputError("Give one of --labels and --model, not both.")
+    if labels is None and (made_by or label_map != "cmr"):
+        raise InputError("--made-by and --label-map are of --labels; give the labels too.")
+
+
+def _check_map(as_map: str, nifti: bool) -> None:
+    known_map(as_map)
+    if as_map != "cmr" and not nifti:
+        raise InputError("--as-map is of the label NIfTI; add --nifti.")
 
 
 def _labelled(

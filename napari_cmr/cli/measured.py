@@ -12,7 +12,7 @@ from napari_cmr import io, measure
 from napari_cmr.cli.labelled import check_there
 from napari_cmr.cli.progress import progress
 from napari_cmr.cli.summary import table
-from napari_cmr.core import Geometry, InputError, Segmentation, Sequence, Stack
+from napari_cmr.core import Geometry, InputError, Segmentation, Sequence, Stack, View
 from napari_cmr.measure import Insertions, Measurement, Remote, ScarMethod
 from napari_cmr.measure.reference import SHIPPED
 from napari_cmr.report.style import RESEARCH_USE
@@ -59,7 +59,9 @@ def run(kind: str, request: Request, json: Path | None, csv: Path | None) -> Non
         _cine(request, json, csv)
         return
     if kind == "4ch":
-        found = measure.long_axis_measurement(_labels(request), ed=request.ed, es=request.es)
+        found = measure.long_axis_measurement(
+            _labels(request, View.CH4), ed=request.ed, es=request.es
+        )
     elif kind == "lge":
         found = enhancement(request).measurement
     elif kind == "ecv":
@@ -171,7 +173,7 @@ def _ecv(request: Request) -> Measurement:
     )
 
 
-def _labels(request: Request) -> Segmentation:
+def _labels(request: Request, view: View = View.SAX) -> Segmentation:
     """Labels, on their images' grid where images are given."""
     spacing = io.parse_spacing(request.spacing)
     if request.images is None:
@@ -182,7 +184,7 @@ def _labels(request: Request) -> Segmentation:
                 "that they are of."
             )
         return io.read_labels(request.labels, map_name=request.label_map, spacing=spacing)
-    entry = _entry(request.images, request.stack, Sequence.CINE)
+    entry = _entry(request.images, request.stack, Sequence.CINE, view)
     check_there(request.labels)
     return io.labels_on_stack(request.labels, entry, map_name=request.label_map, spacing=spacing)
 
@@ -204,14 +206,15 @@ def _pair(
     return stack, found
 
 
-def _entry(path: Path, stack_id: str | None, sequence: Sequence) -> io.Entry:
-    """The stack that was named, else the only one of the sequence, else the only one."""
+def _entry(path: Path, stack_id: str | None, sequence: Sequence, view: View = View.SAX) -> io.Entry:
+    """The stack that was named, else the only one of the sequence, of the view, or of all."""
     with progress("Reading headers") as advance:
         catalogue = io.scan(path, progress=advance)
     if stack_id is not None:
         return io.sax_cine(catalogue, stack_id)
     right = [e for e in catalogue.entries if e.sequence is sequence]
-    for some in (right, catalogue.entries):
+    seen = [e for e in right if e.view is view]
+    for some in (right, seen, catalogue.entries):
         if len(some) == 1:
             return some[0]
     held = ", ".join(f"{e.stack_id} ({e.view} {e.sequence})" for e in catalogue.entries[:12])

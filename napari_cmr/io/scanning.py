@@ -109,4 +109,8 @@ def _head(path: Path) -> Head | None:
 
 def _nothing(path: Path, skipped: Counter[str]) -> str:
     reasons = ", ".join(f"{n} {reason}" for reason, n in sorted((+skipped).items()))
-    return f"Nothing in {path} can be read as a study ({reasons}); choose another folder."
+    if (path / "manifest.csv").is_file():
+        hint = "its manifest.csv is for predict, evaluate and finetune"
+    else:
+        hint = "choose another folder"
+    return f"Nothing in {path} can be read as a study ({reasons}); {hint}."

@@ -158,6 +158,14 @@ def test_a_call_that_says_too_little_is_told_what_to_say(study, tmp_path):
         export(folder / "images", tmp_path / "out", dicom=True, reader="Doe^Jane")
     with pytest.raises(InputError, match="add --dicom"):
         export(folder / "images", tmp_path / "out", csv=True, reader="Doe^Jane")
+    for said, given in (
+        ("one of --labels and --model", {"labels": folder / "labels", "model": "a net"}),
+        ("give the labels too", {"made_by": "a net 1.2"}),
+        ("add --nifti", {"as_map": "acdc"}),
+        ("no label map 'bogus'", {"as_map": "bogus", "dicom": True, "nifti": True}),
+    ):
+        with pytest.raises(InputError, match=said):
+            export(folder / "images", tmp_path / "out", **({"csv": True} | given))
 
 
 @pytest.mark.parametrize(

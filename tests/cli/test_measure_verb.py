@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from napari_cmr import io, measure
+from napari_cmr import io, measure, phantom
 from napari_cmr.cli.app import app
 from napari_cmr.core import InputError, Segmentation, Stack, Structure
 from tests.io.stacks import cine
 from tests.measure.shells import ellipsoid_shell, oriented
+
+SMALL = phantom.PhantomConfig(
+    n_phases=3, n_slices=8, rows=64, columns=64, pixel_mm=(3.0, 3.0), slice_step_mm=11.0,
+    long_axes=True,
+)  # fmt: skip
 
 
 def call(*arguments):
@@ -176,3 +181,18 @@ def test_a_remote_region_drawn_on_other_images_is_refused(files, tmp_path):
     arguments = (folder / "labels.nii.gz", "--kind", "lge", "--images", folder / "lge.nii.gz")
     with pytest.raises(InputError, match="not drawn on these images"):
         call(*arguments, "--remote", tmp_path / "r.nii.gz")
+
+
+def test_of_a_study_of_many_stacks_the_one_of_the_kinds_view_is_measured(tmp_path):
+    heart = phantom.make(SMALL)
+    phantom.write_dicom_study(heart, tmp_path / "study")
+    four = heart.segmentations["4CH"]
+    for name, found in (("sax", heart.segmentation), ("four", four)):
+        io.write_labels(found, tmp_path / f"{name}.nii.gz")
+    images = ("--images", tmp_path / "study", "--json", tmp_path / "m.json")
+    call(tmp_path / "sax.nii.gz", *images)
+    edv = json.loads((tmp_path / "m.json").read_text())["edv_ml"]
+    assert edv == pytest.approx(max(heart.truth.lv_ml), rel=0.05)
+    call(tmp_path / "four.nii.gz", "--kind", "4ch", *images)
+    told = json.loads((tmp_path / "m.json").read_text())["numbers"]
+    assert next(n["value"] for n in told if n["name"] == "lv_length_ed_mm") > 60

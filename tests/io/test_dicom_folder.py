@@ -258,6 +258,9 @@ def test_a_folder_of_junk_says_what_it_held(tmp_path) -> None:
     (tmp_path / "b.txt").write_text("b")
     with pytest.raises(NothingToReadError, match="1 empty file, 1 not an image"):
         io.scan(tmp_path)
+    (tmp_path / "manifest.csv").write_text("subject,image\n")
+    with pytest.raises(NothingToReadError, match=r"its manifest\.csv is for predict"):
+        io.scan(tmp_path)
 
 
 def test_images_that_lie_nowhere_are_refused_in_one_sentence(tmp_path) -> None:
