@@ -21,6 +21,7 @@ from napari_cmr.review.interpolation import between_phases, between_slices
 from napari_cmr.review.open_study import Spacing
 from napari_cmr.review.predictors import Predictor, sax_predictor, suggested
 from napari_cmr.review.project import Project, default_folder, default_reader
+from napari_cmr.review.propagation import propagated, propagating
 from napari_cmr.review.proposal import Proposal
 from napari_cmr.review.reading import Reading, replay
 from napari_cmr.review.record import Box, Frame, Kind, Patch, Record, Verdict, changed_box
@@ -67,6 +68,8 @@ __all__ = [
     "default_reader",
     "in_volume",
     "known_uncertainty",
+    "propagated",
+    "propagating",
     "replay",
     "review_records",
     "sax_predictor",

@@ -62,18 +62,7 @@ def propagated(
     CancelledError
         If ``cancel`` says so.
     """
-    keys = _keys(reading, slices)
-    allowed = tuple(Structure) if structures is None else tuple(structures)
-    n_steps = len(keys) * reading.history.shape[0]
-    frames: dict[Frame, LabelArray] = {}
-    for number, (index, phases) in enumerate(keys.items()):
-        for done, (frame, labels) in enumerate(_along(reading, index, phases, allowed, cancel)):
-            frames[frame] = labels
-            if progress is not None:
-                progress(number * reading.history.shape[0] + done + 1, n_steps)
-    if not frames:
-        raise InputError("The corrected phases of this slice are empty; there is nothing to carry.")
-    return Proposal(Kind.PROPAGATION, frames)
+    return propagating(reading, slices, structures).run(progress, cancel)
 
 
 def propagating(
@@ -85,12 +74,25 @@ def propagating(
 
     The labels are those of the moment at which it is asked for.
     """
-    chosen = None if slices is None else tuple(slices)
-    allowed = None if structures is None else tuple(structures)
-    _keys(reading, chosen)  # what cannot be done is said at once
+    keys = _keys(reading, slices)
+    labels = {index: reading.history.labels[:, index].copy() for index in keys}
+    allowed = tuple(Structure) if structures is None else tuple(structures)
+    n_phases = reading.history.shape[0]
 
     def run(progress: Progress | None, cancel: Cancel | None) -> Proposal:
-        return propagated(reading, chosen, allowed, progress=progress, cancel=cancel)
+        frames: dict[Frame, LabelArray] = {}
+        for number, (index, phases) in enumerate(keys.items()):
+            pictures, spacing = reading.stack.pixels[:, index], reading.stack.geometry.pixel_spacing
+            carried = _along(pictures, labels[index], phases, spacing, allowed, cancel)
+            for done, (phase, drawn) in enumerate(carried, start=1):
+                frames[phase, index] = drawn
+                if progress is not None:
+                    progress(number * n_phases + done, len(keys) * n_phases)
+        if not frames:
+            raise InputError(
+                "The corrected phases of this slice are empty; there is nothing to carry."
+            )
+        return Proposal(Kind.PROPAGATION, frames)
 
     return Task("Following the motion", run, lambda _proposal: None)
 
@@ -111,31 +113,30 @@ def _keys(reading: Reading, slices: Iterable[int] | None) -> dict[int, list[int]
 
 
 def _along(
-    reading: Reading,
-    index: int,
+    pictures: npt.NDArray[Any],
+    labels: LabelArray,
     keys: list[int],
+    spacing: tuple[float, float],
     allowed: tuple[Structure, ...],
     cancel: Cancel | None,
-) -> Iterator[tuple[Frame, LabelArray]]:
-    """Frames between the corrected phases of one slice."""
-    labels, spacing = reading.history.labels[:, index].copy(), reading.stack.geometry.pixel_spacing
+) -> Iterator[tuple[int, LabelArray]]:
+    """Phases between the corrected ones of one slice, and what becomes of them."""
     if not labels[keys].any():
         return
     box = _around(np.asarray(labels[keys].any(axis=0)), spacing)
-    pictures = _scaled(reading.stack.pixels[:, index][:, *box])
+    near = _scaled(pictures[:, *box])
     n_phases = len(pictures)
     for first, last in pairwise([*keys, keys[0] + n_phases]):
         between = range(first + 1, last)
-        forwards = _motion(pictures, first, between, cancel)
-        backwards = _motion(pictures, last, reversed(between), cancel)
-        ends = labels[first][box], labels[last % n_phases][box]
+        forwards = _motion(near, first, between, cancel)
+        backwards = _motion(near, last, reversed(between), cancel)
+        ends = labels[first], labels[last % n_phases]
         for t in between:
             part = (t - first) / (last - first)
-            phase = t % n_phases
-            carried = np.zeros_like(labels[phase])
-            carried[box] = carry(*ends, forwards[t], backwards[t], part, spacing)
-            whole = labels[first], labels[last % n_phases]
-            yield (phase, index), left_as_it_is(labels[phase], carried, *whole, allowed)
+            now, carried = labels[t % n_phases], np.zeros_like(labels[0])
+            inner = ends[0][box], ends[1][box]
+            carried[box] = carry(*inner, forwards[t], backwards[t], part, spacing)
+            yield t % n_phases, left_as_it_is(now, carried, *ends, allowed)
 
 
 def carry(

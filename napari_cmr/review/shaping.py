@@ -90,7 +90,7 @@ def cut(
     """
     from scipy import ndimage  # a fifth of a second, which a dock that opens must not wait for
 
-    under = _line_mask(line, labels.shape)
+    under = line_mask(line, labels.shape)
     if structure is None:
         structure = _most_under(labels, under)
     mask = labels == structure
@@ -232,7 +232,7 @@ def _reached(
     return rows, columns
 
 
-def _line_mask(line: Sequence[Point], shape: tuple[int, ...]) -> Mask:
+def line_mask(line: Sequence[Point], shape: tuple[int, ...]) -> Mask:
     """Pixels of a line that no path of pixels side by side slips through."""
     mask = np.zeros(shape, np.bool_)
     points = np.asarray(line, np.float64)

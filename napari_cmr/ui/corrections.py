@@ -6,30 +6,35 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QTimer
 
 from napari_cmr.core import InputError, LabelArray
 from napari_cmr.review import (
     Box,
     Corrected,
     Event,
+    Extent,
+    Frame,
     Judged,
     Kind,
-    Project,
     ProjectChosen,
-    Proposal,
     Record,
     ReviewSession,
+    SlicesMarked,
     StudyOpened,
     Undone,
     Verdict,
-    between_phases,
-    between_slices,
 )
+from napari_cmr.review.record import inside
 from napari_cmr.ui.brush import Brush
+from napari_cmr.ui.keeping import Keeping
 from napari_cmr.ui.keys import Keys
+from napari_cmr.ui.proposals import Proposals
 from napari_cmr.ui.review_panel import ReviewPanel
+from napari_cmr.ui.slice_note import SliceNote, note
 from napari_cmr.ui.stage import Stage
+from napari_cmr.ui.task_runner import TaskRunner
+from napari_cmr.ui.tools import Tools
 
 NUMBERS_MS = 200
 """A pause in drawing after which the numbers follow; counting a cine would slow the brush."""
@@ -37,11 +42,13 @@ POSITION_MS = 400
 """How long a reader stays somewhere before it is a place to come back to."""
 
 _NAMES = {
-    Kind.STROKE: "a stroke",
-    Kind.PREDICTION: "a prediction",
-    Kind.INTERPOLATION: "an interpolation",
-    Kind.PROPAGATION: "a propagation",
-    Kind.VERDICT: "a verdict",
+    Kind.STROKE: "stroke",
+    Kind.PREDICTION: "prediction",
+    Kind.INTERPOLATION: "interpolation",
+    Kind.PROPAGATION: "propagation",
+    Kind.START: "start from given labels",
+    Kind.SLICES: "mark of slices",
+    Kind.VERDICT: "verdict",
 }
 
 
@@ -52,12 +59,6 @@ class Panels(Protocol):
 
     def say(self, sentence: str, *, error: bool = False) -> None:
         """Show one sentence; an empty one takes the last away."""
-
-
-class _Post(QObject):
-    """Brings what the log's thread says into the window's."""
-
-    trouble = Signal(str)
 
 
 class Corrections:
@@ -71,8 +72,8 @@ class Corrections:
         What is reviewed, where it is drawn, and where it is said.
     keys
         Where the keys are bound.
-    parent
-        What the timers end with.
+    runner
+        Does what takes long; the timers end with it.
     show_numbers
         Draws the session's numbers anew.
     """
@@ -84,31 +85,28 @@ class Corrections:
         stage: Stage,
         panels: Panels,
         keys: Keys,
-        parent: QObject,
+        runner: TaskRunner,
         show_numbers: Callable[[], None],
     ) -> None:
-        self.proposal: Proposal | None = None
-        self._viewer, self._session, self._stage, self._panels = viewer, session, stage, panels
+        panel = panels.review
+        self._session, self._stage, self._panels, self._runner = session, stage, panels, runner
         self._brush: Brush | None = None
-        self._post = _Post(parent)
-        self._post.trouble.connect(panels.review.show_trouble)
-        self._numbers = _timer(parent, NUMBERS_MS, show_numbers)
-        self._position = _timer(parent, POSITION_MS, self._note_position)
         self._keys = keys
-        for name, title, key, act in (
-            ("undo", "take back the last step", "Ctrl+Z", self.undo),
-            ("redo", "do it again", "Ctrl+Shift+Z", self.redo),
-            ("accept-slice", "accept this slice in this phase", "A", self.accept_frame),
-            ("reject-slice", "reject this slice in this phase", "R", self.reject_frame),
-            ("accept-all", "accept every slice in every phase", "Shift+A", self.accept_all),
-        ):
-            keys.add(name, title, key, act)
-        self._connect(panels.review)
-        self._listen()
+        self._note = SliceNote(viewer)
+        self.keeping = Keeping(session, panel, runner, panels.say)
+        self.tools = Tools(session, stage, panel.tools, keys, self.draw, panels.say)
+        self.proposals = Proposals(
+            session, stage, panel, runner, lambda: self.tools.only, panels.say
+        )
+        self._numbers = _timer(runner, NUMBERS_MS, show_numbers)
+        self._position = _timer(runner, POSITION_MS, self._note_position)
+        self._add_keys()
+        self._connect(panel)
 
     def close(self) -> None:
         """Let go of the viewer, and see that everything is on the disk."""
         self._let_go()
+        self._note.remove()
         self._session.project.close()
 
     def on_changed(self, event: Event) -> None:
@@ -119,12 +117,14 @@ class Corrections:
                 self._numbers.start()
             case Undone(step=step, again=again):
                 self._show_step(step, again=again)
+            case SlicesMarked():
+                self._numbers.start()
             case StudyOpened():
                 self.hear()
             case ProjectChosen():
-                self._listen()
-        if not isinstance(event, Judged):
-            self._drop_proposal()
+                self.keeping.listen()
+        if not isinstance(event, Judged | SlicesMarked):
+            self.proposals.drop()
         self.show_state()
 
     def show_stack(self) -> None:
@@ -144,10 +144,13 @@ class Corrections:
         if layer is not None:
             self._brush = Brush(layer, self._stroke)
             self._keys.also_on(layer)  # the layer's own Ctrl+Z is napari's
+        self.tools.hear(layer)
 
     def moved(self) -> None:
         """The reader went to another place."""
         self._position.start()
+        self._show_here()
+        self.proposals.moved()
 
     def show_state(self) -> None:
         """Draw how far the review is."""
@@ -160,6 +163,7 @@ class Corrections:
             undo=history is not None and history.undoable is not None,
             redo=history is not None and history.redoable is not None,
         )
+        self._show_here()
 
     def draw(self) -> None:
         """Take the brush; on a stack without contours it begins with none."""
@@ -187,84 +191,54 @@ class Corrections:
         """Say that every slice in every phase is right."""
         self._try(lambda: self._session.judge(None, Verdict.ACCEPTED))
 
-    def propose(self, *, in_time: bool) -> None:
-        """Preview an interpolation between slices of this phase, or phases of this slice."""
-        reading = self._session.reading
-        if reading is None:
-            return
-        try:
-            self.proposal = (
-                between_phases(reading, self._stage.slice)
-                if in_time
-                else between_slices(reading, self._stage.phase)
-            )
-        except InputError as error:
-            self._panels.say(str(error), error=True)
-        else:
-            self._panels.say("A preview is shown; nothing is changed until you take it.")
-            self._show_proposal()
+    def mark_base(self) -> None:
+        """Say that the slice on show is the outermost at the base."""
+        self._mark(lambda extent, index, _: extent.with_base(index))
 
-    def take(self, *, here: bool) -> None:
-        """Keep a preview, as a whole or on the slice and phase on show."""
-        proposal = self.proposal
-        if proposal is None:
-            return
-        frames = self._decided(proposal, here=here)
-        if self._try(lambda: self._session.accept_proposal(proposal, frames)):
-            self.proposal = proposal
-            self.leave(here=here)
+    def mark_apex(self) -> None:
+        """Say that the slice on show is the outermost at the apex."""
+        self._mark(lambda extent, index, _: extent.with_apex(index))
 
-    def leave(self, *, here: bool) -> None:
-        """Drop a preview, as a whole or on the slice and phase on show."""
-        if self.proposal is not None:
-            self.proposal = self.proposal.without(self._decided(self.proposal, here=here))
-            self._show_proposal()
+    def turn_slice(self) -> None:
+        """Take the slice on show out of the volumes, or put it in again."""
+        self._mark(lambda extent, index, n_slices: extent.turned(index, n_slices))
 
-    def use_project(self, folder: Path) -> None:
-        """Keep the work in another folder."""
-        old = self._session.project
-        try:
-            new = Project.open(folder)
-            try:
-                self._session.use_project(new)
-            except InputError:
-                new.close()
-                raise
-        except InputError as error:
-            self._panels.say(str(error), error=True)
-        else:
-            old.close()
+    def count_all(self) -> None:
+        """Take all marks off: every slice counts."""
+        self._mark(lambda *_: Extent())
 
-    def save_elsewhere(self, folder: Path) -> None:
-        """Write all work into a folder and go on there."""
-        if self._try(lambda: self._session.save_elsewhere(folder)):
-            self._panels.say(f"All work is saved in {folder}, and what follows will be too.")
+    def start_from(self, path: Path, label_map: str) -> None:
+        """Take labels or contours that exist already."""
+        self._try(lambda: self._runner.start(self._session.starting_from_file(path, label_map)))
 
     def _connect(self, panel: ReviewPanel) -> None:
-        panel.draw_wanted.connect(self.draw)
         panel.undo_wanted.connect(self.undo)
         panel.redo_wanted.connect(self.redo)
         panel.accept_frame_wanted.connect(self.accept_frame)
         panel.reject_frame_wanted.connect(self.reject_frame)
         panel.accept_all_wanted.connect(self.accept_all)
         panel.flag_wanted.connect(lambda on: self._try(lambda: self._session.flag(on)))
-        panel.slices_wanted.connect(lambda: self.propose(in_time=False))
-        panel.phases_wanted.connect(lambda: self.propose(in_time=True))
-        panel.take_here_wanted.connect(lambda: self.take(here=True))
-        panel.take_all_wanted.connect(lambda: self.take(here=False))
-        panel.leave_here_wanted.connect(lambda: self.leave(here=True))
-        panel.leave_all_wanted.connect(lambda: self.leave(here=False))
-        panel.project_wanted.connect(self.use_project)
-        panel.save_wanted.connect(self.save_elsewhere)
+        panel.base_wanted.connect(self.mark_base)
+        panel.apex_wanted.connect(self.mark_apex)
+        panel.turn_wanted.connect(self.turn_slice)
+        panel.all_slices_wanted.connect(self.count_all)
+        panel.start_wanted.connect(self.start_from)
 
-    def _listen(self) -> None:
-        """Hear from the project that the disk refuses, as soon as it does."""
-        project = self._session.project
-        project.told = self._post.trouble.emit
-        self._panels.review.show_trouble(project.trouble)
-        self._panels.review.show_project(project.folder, self._session.reader)
+    def _add_keys(self) -> None:
+        for name, title, key, act in (
+            ("undo", "take back the last step", "Ctrl+Z", self.undo),
+            ("redo", "do it again", "Ctrl+Shift+Z", self.redo),
+            ("accept-slice", "accept this slice in this phase", "A", self.accept_frame),
+            ("reject-slice", "reject this slice in this phase", "R", self.reject_frame),
+            ("accept-all", "accept every slice in every phase", "Shift+A", self.accept_all),
+            ("slice-out", "take this slice out of the volumes, or in", "O", self.turn_slice),
+            ("base", "this slice is the base", "Shift+B", self.mark_base),
+            ("apex", "this slice is the apex", "Shift+X", self.mark_apex),
+        ):
+            self._keys.add(name, title, key, act)
 
     def _let_go(self) -> None:
+        self.tools.let_go()
         if self._brush is not None:
             self._brush.close()
             self._keys.forget(self._brush.layer)
@@ -277,9 +251,10 @@ class Corrections:
 
     def _stroke(self, box: Box, labels: LabelArray) -> None:
         try:
-            self._session.correct(box, labels)
+            self._session.correct(box, labels, only=self.tools.only)
         except InputError as error:
             self._panels.say(str(error), error=True)
+        if (self._labels()[inside(box)] != labels).any():
             # Some tools write only after they have told of it.
             QTimer.singleShot(0, self._show_labels_again)
 
@@ -296,29 +271,47 @@ class Corrections:
             self._stage.go_to(phase=frames[0][0], slice_index=frames[0][1])
         where = f"phase {frames[0][0]}, slice {frames[0][1]}" if frames else "no frame"
         more = f" and {len(frames) - 1} more" if len(frames) > 1 else ""
-        self._panels.say(f"{done} {_NAMES[step.kind]} at {where}{more}.")
+        what = step.body.get("tool") or _NAMES[step.kind]
+        article = "an" if what[0] in "aeiou" else "a"
+        self._panels.say(f"{done} {article} {what} at {where}{more}.")
         self._numbers.start()
 
-    def _show_proposal(self) -> None:
-        frames = {} if self.proposal is None else self.proposal.frames
-        if not frames:
-            self.proposal = None
-        self._stage.show_preview(frames)
-        self._panels.review.show_proposal(len(frames))
+    def _show_here(self) -> None:
+        """Say what was said of the frame on show."""
+        reading = self._session.reading
+        if reading is None or self._stage.image is None:
+            self._note.show("")
+            return
+        phase, index = self._here()
+        said = note(reading.history, phase, index)
+        self._note.show(said)
+        self._panels.review.show_frame(phase, index, said)
 
-    def _drop_proposal(self) -> None:
-        if self.proposal is not None:
-            self.proposal = None
-            self._show_proposal()
+    def _mark(self, how: Callable[[Extent, int, int], Extent]) -> None:
+        reading = self._session.reading
+        if reading is None:
+            return
+        history, here = reading.history, self._here()
 
-    def _decided(self, proposal: Proposal, *, here: bool) -> list[tuple[int, int]]:
-        frame = (self._stage.phase, self._stage.slice)
-        return [f for f in proposal.frames if not here or f == frame]
+        def mark() -> None:
+            self._session.mark_slices(how(history.extent, here[1], history.shape[1]), here)
+
+        if self._try(mark):
+            left_out = history.extent.left_out(history.shape[1])
+            listed = ", ".join(map(str, left_out))
+            self._panels.say(
+                f"Out of the volumes: slice{'s' * (len(left_out) > 1)} {listed}."
+                if left_out
+                else "Every slice counts to the volumes."
+            )
 
     def _judge_here(self, said: Verdict) -> None:
-        frame = (self._stage.phase, self._stage.slice)
+        frame = self._here()
         if self._try(lambda: self._session.judge([frame], said)):
             self._panels.say(f"Phase {frame[0]}, slice {frame[1]} is {said.value}.")
+
+    def _here(self) -> Frame:
+        return self._stage.phase, self._stage.slice
 
     def _note_position(self) -> None:
         if self._session.reading is not None and self._stage.image is not None:
@@ -334,8 +327,11 @@ class Corrections:
         return True
 
 
-def _frames(step: Record) -> list[tuple[int, int]]:
-    """(phase, slice) that a step changed or judged."""
+def _frames(step: Record) -> list[Frame]:
+    """(phase, slice) that a step changed, judged or marked."""
+    if step.kind is Kind.SLICES:
+        phase, index = step.body["at"]
+        return [(int(phase), int(index))]
     if step.patch is None:
         return [(int(t), int(z)) for t, z in step.body.get("frames", [])]
     before, after = step.patch.labels()
@@ -344,7 +340,7 @@ def _frames(step: Record) -> list[tuple[int, int]]:
     return [(first_phase + int(t), first_slice + int(z)) for t, z in zip(*changed, strict=True)]
 
 
-def _timer(parent: QObject, milliseconds: int, then: Callable[[], None]) -> QTimer:
+def _timer(parent: TaskRunner, milliseconds: int, then: Callable[[], None]) -> QTimer:
     timer = QTimer(parent)
     timer.setSingleShot(True)
     timer.setInterval(milliseconds)

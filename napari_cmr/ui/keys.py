@@ -17,7 +17,6 @@ from napari_cmr.review import default_folder
 NAPARIS_OWN = {
     "P": "brush",
     "E": "eraser",
-    "3": "polygon",
     "F": "fill",
     "[": "smaller brush",
     "]": "larger brush",
