@@ -37,6 +37,10 @@ def finetune(
         list[float] | None,
         typer.Option(help="How often a manifest is drawn, one each; else as its subjects are."),
     ] = None,
+    unlabelled: Annotated[
+        list[Path] | None,
+        typer.Option(help="CSV of images that join in without labels; may be given again."),
+    ] = None,
     heart_crop: Annotated[
         bool,
         typer.Option("--heart-crop", help="Crop round the heart found, not the labelled one."),
@@ -62,7 +66,7 @@ def finetune(
     if weight and len(weight) != len(manifest):
         raise InputError(f"{len(manifest)} manifest(s) need as many --weight, not {len(weight)}.")
     if task in HEADS:
-        others = (encoder, weight, steps, localiser_steps, config, heart_crop)
+        others = (encoder, weight, steps, localiser_steps, config, heart_crop, unlabelled)
         if any(others):
             raise InputError(
                 f"For {task} a head is fitted to frozen features; it takes --manifest, --start, "
@@ -80,7 +84,7 @@ def finetune(
         )
         return
     if task == landmarks.TASK:
-        if any((encoder, weight, localiser_steps, config, heart_crop)):
+        if any((encoder, weight, localiser_steps, config, heart_crop, unlabelled)):
             raise InputError(
                 "For landmarks heat maps are fitted on a frozen segmenter, which --start names; "
                 "they take --manifest, --out, --steps, --seed, --threads, --name and --version."
@@ -97,8 +101,8 @@ def finetune(
         )
         return
     if task == echo.TASK:
-        if config is not None:
-            raise InputError(f"--config is not for {echo.TASK}.")
+        if config is not None or unlabelled:
+            raise InputError(f"--config and --unlabelled are not for {echo.TASK}.")
         echo.finetune(
             manifest,
             out,
@@ -133,6 +137,7 @@ def finetune(
         weights=weight or None,
         start=start,
         heart_crop=heart_crop,
+        unlabelled=unlabelled or (),
         threads=threads,
         say=typer.echo,
     )

@@ -126,6 +126,9 @@ def join_slices(rows: Iterable[ManifestRow]) -> list[ManifestRow]:
 def load_image(row: ManifestRow) -> Stack:
     """Load a row's image: NIfTI, MetaImage, a picture (one slice), a video, or a DICOM folder.
 
+    The column ``slice_rows`` says that a picture holds its slices one under the other, each with
+    so many rows.
+
     Of a video the frame that the column ``frame`` numbers is read; else all, or every so many as
     the column ``frame_step`` says.
 
@@ -141,7 +144,7 @@ def load_image(row: ManifestRow) -> Stack:
 
         stack = open_stack(row.image, spacing=row.spacing_mm)
     elif row.image.suffix.lower() in PICTURES:
-        stack = _picture(row)
+        stack = _slices_apart(row, _picture(row))
     elif row.image.suffix.lower() in VIDEOS:
         stack = _video(row)
     elif row.image.suffix.lower() in METAIMAGES:
@@ -302,6 +305,24 @@ def parse_spacing(text: str) -> tuple[float, float, float] | None:
 
 def _picture(row: ManifestRow) -> Stack:
     return _without_header(row, np.asarray(_open(row.image, "L", "I;16", "I", "F"))[None, None])
+
+
+def _slices_apart(row: ManifestRow, stack: Stack) -> Stack:
+    """Cut a picture that holds its slices one under the other."""
+    if not row.columns.get("slice_rows"):
+        return stack
+    rows = row.number("slice_rows") or 0
+    height, columns = stack.shape[2:]
+    if rows < 1 or height % rows:
+        raise InputError(
+            f"{row.image.name}: its {height} rows are not slices of {rows:g} rows each."
+        )
+    n = height // int(rows)
+    geometry = Geometry.regular(
+        n, row.spacing_mm or (1.0, 1.0, 1.0), spacing_known=stack.geometry.spacing_known
+    )
+    pixels = stack.pixels.reshape(1, n, int(rows), columns)
+    return replace(stack, pixels=pixels, geometry=geometry)
 
 
 def _stacked(row: ManifestRow) -> Stack:

@@ -81,6 +81,34 @@ def make_view(
     return _hide_neighbours(view, config, rng), target.argmax(0)
 
 
+def plain_crop(
+    image: Tensor,
+    pixel_mm: tuple[float, float],
+    centre_mm: tuple[float, float],
+    size: int,
+    step_mm: float,
+    config: AugmentConfig,
+    rng: np.random.Generator,
+) -> Tensor:
+    """A crop of ``(c, y, x)`` slices under another geometry, 0 to 1 as they were acquired."""
+    points = _points(centre_mm, size, step_mm, config, rng)
+    small, small_mm = shrink(clip(image[:, None]), pixel_mm, step_mm)
+    return sample(small, small_mm, points)[:, 0]
+
+
+def changed_scanner(
+    crop: Tensor, image: Tensor, config: AugmentConfig | None, rng: np.random.Generator
+) -> Tensor:
+    """A crop of :func:`plain_crop` as another scanner shows it (as it is if None), standardised.
+
+    ``image`` are the slices that it was taken of; one that is absent stays absent.
+    """
+    view = crop[:, None]
+    view = standardise(view if config is None else _other_scanner(view, config, rng))[:, 0]
+    view[~image.flatten(1).any(1)] = 0
+    return view
+
+
 def _hide_neighbours(view: Tensor, config: AugmentConfig, rng: np.random.Generator) -> Tensor:
     """Sometimes a slice is alone, and stacks run from the apex as well as from the base."""
     middle = len(view) // 2

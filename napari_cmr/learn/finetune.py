@@ -14,6 +14,7 @@ from torch import nn
 
 from napari_cmr.core import Cancel, InputError, Segmentation, Stack
 from napari_cmr.io.manifest import ManifestRow, read_manifest
+from napari_cmr.learn.consistency import load_unlabelled, unsaid_phases
 from napari_cmr.learn.evaluate import evaluate_segmenter, summarise
 from napari_cmr.learn.examples import LabelledFrame, load_frames
 from napari_cmr.learn.memory import within_memory
@@ -48,6 +49,7 @@ def finetune_segmenter(
     weights: Sequence[float] | None = None,
     start: str | Path | None = None,
     heart_crop: bool = False,
+    unlabelled: Sequence[Path] = (),
     terms: str = TERMS,
     task: str = "cine_sax_seg",
     threads: int = 2,
@@ -74,6 +76,10 @@ def finetune_segmenter(
     task
         One of :data:`SEGMENTATION_TASKS`; the card says so. A start of another task gives what
         fits: the stages of the same widths, without the last layer and the localiser.
+    unlabelled
+        Manifests of images whose labels, if any, are not looked at; they join the segmenter's
+        training round the heart that this training's localiser finds. Phases that nobody
+        labelled in the training images themselves always join.
     threads
         CPU threads of torch.
     on_step
@@ -184,10 +190,15 @@ def finetune_segmenter(
         return {"score": sum(means) / len(means), **kept}
 
     judge = validate if any(held.values()) else None
+    finder = model_of(localiser.network, localiser.spec)
+    joining = _unlabelled(train, unlabelled, finder)
+    if joining:
+        say(f"{sum(len(frames) for _, frames in joining)} unlabelled frames join in")
     segmenter = run_stage(
         "segmenter",
         config.segmenter,
         start=begun,
+        unlabelled=joining,
         validate=judge,
         validate_every=config.validate_every,
         on_step=on_step,
@@ -196,6 +207,19 @@ def finetune_segmenter(
     networks = {role: stage.network for role, stage in stages.items()}
     metrics = _measure(held, Model(card_of(stages, {}), networks), surfaces=True)
     return save_model(out, card_of(stages, metrics), networks)
+
+
+def _unlabelled(
+    train: dict[Path, list[ManifestRow]], manifests: Sequence[Path], finder: Model
+) -> list[tuple[float, list[LabelledFrame]]]:
+    """Frames that nobody labelled, a set each; empty where there are none."""
+
+    def find(stack: Stack) -> Heart:
+        return find_heart(stack, finder)
+
+    sets = [unsaid_phases(rows, find) for rows in train.values()]
+    sets += [load_unlabelled(read_manifest(path), find) for path in manifests]
+    return [(float(len({f.subject for f in frames})), frames) for frames in sets if frames]
 
 
 class _Crops:

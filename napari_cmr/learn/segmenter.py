@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from napari_cmr.core import Cancel, CancelledError, InputError, Structure
 from napari_cmr.learn.augment import AugmentConfig, make_view
 from napari_cmr.learn.checkpoint import load_checkpoint, save_checkpoint
+from napari_cmr.learn.consistency import ConsistencyConfig, consistency_loss, draw_pairs
 from napari_cmr.learn.examples import EvenSampler, LabelledFrame
 from napari_cmr.learn.lora import adapt, melt
 from napari_cmr.learn.losses import partial_segmentation_loss
@@ -66,6 +67,7 @@ class StageConfig(BaseModel):
         default=0, ge=0, description="of the adapters that move a started encoder; 0: all of it"
     )
     adapted: int = Field(default=2, ge=1, description="last stages that have adapters")
+    consistency: ConsistencyConfig = ConsistencyConfig()
 
 
 class SegmenterConfig(BaseModel):
@@ -186,6 +188,7 @@ def train_stage(
     say: Callable[[str], None] = print,
     on_step: Callable[[int, float, nn.Module], None] | None = None,
     cancel: Cancel | None = None,
+    unlabelled: Sequence[tuple[float, Sequence[LabelledFrame]]] = (),
 ) -> Trained:
     """Train one network; continue from its checkpoint in ``out`` if there is one.
 
@@ -193,7 +196,8 @@ def train_stage(
     the step that a run never stopped would have taken. Where ``validate`` is given, the average
     with the best ``score`` is kept, else the last. ``start`` gives weights in place of chance.
     ``on`` is the device, the GPU where there is one if None. ``on_step`` is called with (steps
-    done, loss, the averaged network).
+    done, loss, the averaged network). ``unlabelled`` are weighted sets of frames whose labels are
+    not looked at, see :mod:`napari_cmr.learn.consistency`.
 
     Raises
     ------
@@ -211,13 +215,20 @@ def train_stage(
         run.load(checkpoint)
         say(f"{role}: going on from step {run.step} of {config.steps}")
     sampler = EvenSampler(sets)
+    others = EvenSampler(unlabelled) if unlabelled else None
     begun, saved = time.monotonic() - run.seconds, time.monotonic()
     losses: list[float] = []
     while run.step < config.steps:
         if cancel is not None and cancel():
             run.save(checkpoint)
             raise CancelledError("Cancelled.")
-        losses.append(run.advance(*draw_batch(sampler, config, seed, run.step)))
+        pairs = None
+        if others is not None and config.consistency.weight_at(run.step) > 0:
+            pairs = draw_pairs(
+                others, config.consistency, config.grid, config.neighbours, NEIGHBOUR_MM,
+                config.augment, seed, run.step,
+            )  # fmt: skip
+        losses.append(run.advance(*draw_batch(sampler, config, seed, run.step), pairs))
         if on_step is not None:
             on_step(run.step, losses[-1], run.average)
         last = run.step == config.steps
@@ -271,8 +282,14 @@ class _Run:
         )
         self.step, self.seconds, self.score = 0, 0.0, -math.inf
 
-    def advance(self, images: Tensor, targets: Tensor, labelled: Tensor) -> float:
-        """Take one step and return its loss."""
+    def advance(
+        self,
+        images: Tensor,
+        targets: Tensor,
+        labelled: Tensor,
+        pairs: tuple[Tensor, Tensor] | None = None,
+    ) -> float:
+        """Take one step and return its loss; ``pairs`` are views of unlabelled pictures."""
         for group in self.optimizer.param_groups:
             rate = self.config.learning_rate * group["scale"]
             group["lr"] = rate * _schedule(self.step, self.config)
@@ -281,6 +298,12 @@ class _Run:
                 parameter.requires_grad_(self.step >= self.config.frozen)
         images, targets, labelled = (t.to(self.device) for t in (images, targets, labelled))
         loss = partial_segmentation_loss(self.network.train()(images), targets, labelled)
+        if pairs is not None:
+            torch.manual_seed(self.step)  # a resumed run drops the same channels
+            plain, changed = (t.to(self.device) for t in pairs)
+            told = self.config.consistency
+            unsaid = consistency_loss(self.network, self.average, plain, changed, told)
+            loss = loss + told.weight_at(self.step) * unsaid
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)

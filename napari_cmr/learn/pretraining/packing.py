@@ -8,7 +8,7 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_cmr.core import FloatArray, Geometry, InputError, Stack
+from napari_cmr.core import FloatArray, InputError, Stack
 from napari_cmr.io.manifest import ManifestRow, load_image, read_manifest
 from napari_cmr.learn.pretraining.pack import INDEX, META, RECORD, Pack, shard_name
 from napari_cmr.nets import Heart, InputGrid
@@ -137,7 +137,7 @@ class _Source:
     def __iter__(self) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]]:
         for number, row in self.rows:
             try:
-                stack = _slices_apart(row, load_image(row))
+                stack = load_image(row)
                 crops, kept = self._crops(stack)
             except InputError as error:
                 self.unreadable.append(f"{row.image.name}: {error}")
@@ -256,24 +256,6 @@ class _Writer:
         np.save(self._folder / shard_name(self._shards), np.stack(self._waiting[:n]))
         del self._waiting[:n]
         self._shards += 1
-
-
-def _slices_apart(row: ManifestRow, stack: Stack) -> Stack:
-    """Cut a picture that holds its slices one under the other."""
-    if not row.columns.get("slice_rows"):
-        return stack
-    rows = row.number("slice_rows") or 0
-    t, z, height, columns = stack.shape
-    if z != 1 or rows < 1 or height % rows:
-        raise InputError(f"{height} rows are not slices of {rows:g} rows each")
-    n = height // int(rows)
-    geometry = Geometry.regular(
-        n,
-        row.spacing_mm or (1.0, 1.0, 1.0),
-        spacing_known=stack.geometry.spacing_known,
-    )
-    pixels = stack.pixels.reshape(t, n, int(rows), columns)
-    return replace(stack, pixels=pixels, geometry=geometry)
 
 
 def _group(number: int, row: ManifestRow) -> tuple[int, str, str, str, str]:
