@@ -88,6 +88,8 @@ def slice_scores(logits: torch.Tensor, structures: int) -> dict[str, np.ndarray]
     labels, views = mean.argmax(1), each.argmax(2)
     entropy = -torch.xlogy(mean, mean).sum(1)
     own = -torch.xlogy(each, each).sum(2).mean(0)
+    pooled = each.mean(0)
+    known = -torch.xlogy(pooled, pooled).sum(1) - own
     area = (labels > 0).sum((1, 2)).float()
     near = near_borders(labels)
     band = (entropy * near).sum((1, 2)) / near.sum((1, 2)).clamp_min(1)
@@ -97,7 +99,7 @@ def slice_scores(logits: torch.Tensor, structures: int) -> dict[str, np.ndarray]
         "entropy, sum": entropy.sum((1, 2)),
         "entropy over area": entropy.sum((1, 2)) / (area + 30),
         "entropy near borders, mean": band,
-        "mutual information over area": (entropy - own).sum((1, 2)) / (area + 30),
+        "mutual information over area": known.sum((1, 2)) / (area + 30),
         "softmax margin over area": margin.sum((1, 2)) / (area + 30),
         "expected Dice loss": torch.stack(
             [dice_to_lose(mean[:, s], labels == s, 10.0) for s in range(1, structures + 1)]
@@ -161,12 +163,13 @@ class Gathered:
             lost = dice_lost(found.labels[phase][None], true[None], structures)[0]
             views = views_of(model, crop.inputs(stack.pixels[phase], spec.neighbours, step))
             self.lost += lost.tolist()
-            self.shipped += doubt.slices[phase].tolist()
+            told = np.mean([doubt.structures[s.name][phase] for s in structures], axis=0)
+            self.shipped += told.tolist()
             self.subjects += [row.subject] * len(lost)
             self.heart += (true > 0).any((1, 2)).tolist()
             whole = [overlap(found.labels[phase] == s, true == s) for s in structures]
             self.studies.setdefault(row.subject, []).append(
-                (1 - float(np.mean(whole)), doubt.study, float(doubt.slices[phase].mean()))
+                (1 - float(np.mean(whole)), doubt.study, float(told.mean()))
             )
             for name, starts in SETS.items():
                 chosen = torch.stack([v for k, v in views.items() if k.startswith(starts)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,9 +21,9 @@ class Uncertainty:
     entropy
         ``(t, z, y, x)`` float16 entropy of each pixel's probabilities, 0 (sure) to 1 (all
         structures alike); 0 where the model did not look.
-    slices
-        ``(t, z)`` Dice that each slice is expected to lose, 0 to 1, in the mean over the
-        structures; NaN in phases that were not segmented.
+    structures
+        Name of each structure -> ``(t, z)`` Dice that each slice is expected to lose of it, 0 to
+        1; NaN in phases that were not segmented.
     study
         One number to order studies by: how much the answers to the flipped pictures disagree
         (1 - Dice over a phase's slices, in the mean over pairs, structures and phases); of a
@@ -31,15 +31,28 @@ class Uncertainty:
     """
 
     entropy: npt.NDArray[np.float16]
-    slices: FloatArray
+    structures: Mapping[str, FloatArray]
     study: float
+
+    @property
+    def slices(self) -> FloatArray:
+        """``(t, z)`` Dice that each slice is expected to lose, in the mean over the structures."""
+        return np.asarray(np.mean(list(self.structures.values()), axis=0), np.float64)
 
     def of(self, phases: Sequence[int]) -> Uncertainty:
         """That of some phases; ``study`` stays that of all."""
         index = list(phases)
-        return replace(self, entropy=self.entropy[index], slices=self.slices[index])
+        structures = {name: values[index] for name, values in self.structures.items()}
+        return replace(self, entropy=self.entropy[index], structures=structures)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, by study and by slice; a slice not looked at is None."""
-        rows = [[None if np.isnan(v) else round(float(v), 4) for v in row] for row in self.slices]
-        return {"study": round(self.study, 4), "slices": rows}
+        """Plain values for JSON, by study, slice and structure; null: not looked at."""
+        return {
+            "study": round(self.study, 4),
+            "slices": _rows(self.slices),
+            "structures": {name: _rows(values) for name, values in self.structures.items()},
+        }
+
+
+def _rows(values: FloatArray) -> list[list[float | None]]:
+    return [[None if np.isnan(v) else round(float(v), 4) for v in row] for row in values]

@@ -157,14 +157,16 @@ def _doubts(group: Sequence[LabelledPrediction], structures: Sequence[Structure]
     """What the model said of its own labels, beside what was right."""
     known = [(p, p.predicted.uncertainty) for p in group]
     told = [(p, doubt) for p, doubt in known if doubt is not None]
-    if not told:
+    if not told or any(s.name not in told[0][1].structures for s in structures):
         return {}
     lost = [dice_lost(p.predicted.labels, p.truth.labels, structures) for p, _ in told]
+    names = [s.name for s in structures]
+    expected = [np.mean([doubt.structures[n] for n in names], axis=0) for _, doubt in told]
     return {
         "uncertainty": float(np.mean([doubt.study for _, doubt in told])),
         "dice_lost_slice": float(np.mean(np.concatenate([one.ravel() for one in lost]))),
         "dice_lost_slice_expected": float(
-            np.mean(np.concatenate([doubt.slices.ravel() for _, doubt in told]))
+            np.mean(np.concatenate([one.ravel() for one in expected]))
         ),
     }
 

@@ -36,7 +36,7 @@ class Doubt:
         self._values = np.array([Structure[name] for name in structures], np.uint8)
         self._small = SMALL_MM2 / pixel_mm2
         self._entropy = np.zeros(shape, np.float16)
-        self._slices = np.full(shape[:2], np.nan)
+        self._losses = {name: np.full(shape[:2], np.nan) for name in structures[1:]}
         self._disagreements: list[float] = []
         self._likely: list[Tensor] = []
         self._views: list[Tensor] = []
@@ -65,21 +65,19 @@ class Doubt:
         likely, views = torch.cat(self._likely), torch.cat(self._views, dim=1)
         self._likely, self._views = [], []
         self._entropy[phase][:, window[0], window[1]] = relative_entropy(likely).numpy()
-        channels = [
-            torch.from_numpy(np.asarray(labels == value)) for value in self._values[1:].tolist()
-        ]
-        losses = [
-            dice_to_lose(likely[:, i], there, self._small)
-            for i, there in enumerate(channels, start=1)
-        ]
-        self._slices[phase] = torch.stack(losses).mean(0).double().numpy()
+        for channel, (losses, value) in enumerate(
+            zip(self._losses.values(), self._values[1:], strict=True), start=1
+        ):
+            there = torch.from_numpy(np.asarray(labels == value))
+            losses[phase] = dice_to_lose(likely[:, channel], there, self._small).numpy()
         if len(views) > 1:
             self._disagreements.append(disagreement(views, len(self._values)))
 
     def result(self) -> Uncertainty:
         """All that was gathered."""
-        whole = self._disagreements or self._slices[~np.isnan(self._slices)].tolist()
-        return Uncertainty(self._entropy, self._slices, float(np.mean(whole)))
+        lost = np.concatenate([one.ravel() for one in self._losses.values()])
+        whole = self._disagreements or lost[~np.isnan(lost)].tolist()
+        return Uncertainty(self._entropy, self._losses, float(np.mean(whole)))
 
 
 def relative_entropy(likely: Tensor) -> Tensor:

@@ -89,11 +89,14 @@ def test_predicting_says_how_sure_the_model_is_without_other_labels(model):
 
 def test_a_doubt_of_some_phases_and_as_plain_values(tmp_path):
     slices = np.array([[0.1, np.nan], [0.25, 0.5]])
-    whole = Uncertainty(np.zeros((2, 2, 3, 3), np.float16), slices, 0.125)
-    assert whole.of([1]).slices.tolist() == [[0.25, 0.5]]
+    of = {"LV": slices, "MYO": slices * 0.5}
+    whole = Uncertainty(np.zeros((2, 2, 3, 3), np.float16), of, 0.125)
+    np.testing.assert_allclose(whole.of([1]).slices, [[0.1875, 0.375]])
     write_uncertainty(tmp_path / "u.json", whole)
     told = json.loads((tmp_path / "u.json").read_text())
-    assert told == {"study": 0.125, "slices": [[0.1, None], [0.25, 0.5]]}
+    assert told["study"] == 0.125
+    assert told["slices"] == [[0.075, None], [0.1875, 0.375]]
+    assert told["structures"]["LV"] == [[0.1, None], [0.25, 0.5]]
 
 
 def test_calibrated_probabilities_have_no_calibration_error_and_bold_ones_have_theirs():
