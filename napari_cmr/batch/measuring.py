@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_cmr import io
-from napari_cmr.batch.reasons import without_file_name
+from napari_cmr.batch.reasons import for_a_table
 from napari_cmr.batch.row import Row, State, Value, measured_values
 from napari_cmr.batch.segmenter import Segmenter
 from napari_cmr.batch.studies import StudyPlace
@@ -54,11 +54,12 @@ def measure_study(job: Job) -> Row:
     try:
         values, state, reason = _measured(job), State.OK, ""
     except _NoCineError as error:
-        values, state, reason = {}, State.SKIPPED, str(error)
+        reason = for_a_table(str(error), job.place.source)
+        values, state = {}, State.SKIPPED
     except WriteError:
         raise
     except InputError as error:
-        reason = without_file_name(str(error), job.place.source)
+        reason = for_a_table(str(error), job.place.source)
         values, state = {}, State.FAILED
     except Exception as error:  # noqa: BLE001  a bug costs one row of thousands
         values, state, reason = {}, State.FAILED, _our_fault(error)

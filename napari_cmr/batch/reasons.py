@@ -6,8 +6,8 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 
-def without_file_name(reason: str, study: Path) -> str:
-    """A reason that counts a file of the study instead of naming it.
+def for_a_table(reason: str, study: Path) -> str:
+    """A reason that counts a file of the study instead of naming it, and says no absolute path.
 
     The table may leave the hospital, and files are often called after the person.
 
@@ -18,6 +18,7 @@ def without_file_name(reason: str, study: Path) -> str:
     study
         The study's folder or zip archive; a single file is called as it is in the table's ``path``.
     """
+    reason = reason.replace(str(study), study.name)
     names = _names(study)
     for number, name in enumerate(names, start=1):
         if reason.startswith(f"{name} "):

@@ -224,6 +224,24 @@ def test_a_slice_that_lacks_a_phase_stays_where_that_is_asked_for(tmp_path, tabl
         run(cohort, tmp_path / "y", Filled(), labels=False)
 
 
+def test_a_reason_names_neither_a_file_within_a_study_nor_where_the_cohort_lies(
+    studies, table, tmp_path
+):
+    folder = tmp_path / "in"
+    (folder / "empty").mkdir(parents=True)
+    good = (studies("a") / "a.nii").read_bytes()
+    for name in ("Doe_Jane_1.nii", "Doe_Jane_2.nii"):
+        (folder / "b").mkdir(exist_ok=True)
+        (folder / "b" / name).write_bytes(good[:-100])
+    with zipfile.ZipFile(folder / "c.zip", "w") as archive:
+        archive.write(folder / "b" / "Doe_Jane_1.nii", "images/Doe_Jane_1.nii")
+    run(cohort_in(folder, tmp_path / "out"), tmp_path / "out", Filled())
+    reasons = {row["id"]: row["reason"] for row in table(tmp_path / "out")}
+    assert set(reasons) == {"b", "c", "empty"}
+    assert all(reasons.values())
+    assert not any("Doe" in reason or str(tmp_path) in reason for reason in reasons.values())
+
+
 def test_names_that_no_file_can_have_with_a_suffix_are_cut(studies, table, tmp_path):
     folder, long = studies("a"), "\N{GREEK SMALL LETTER ALPHA}" * 120
     (folder / "a.nii").rename(folder / f"{long}.nii")
