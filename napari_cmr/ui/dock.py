@@ -12,14 +12,19 @@ from napari_cmr.core import InputError
 from napari_cmr.io import Catalogue
 from napari_cmr.report.style import RESEARCH_USE
 from napari_cmr.review import Predictor, Project, ReviewSession, default_folder
+from napari_cmr.review.learned import project_predictor
 from napari_cmr.ui.coordinator import Coordinator
+from napari_cmr.ui.learn_panel import LearnPanel
+from napari_cmr.ui.learning import Learning
 from napari_cmr.ui.measures_panel import MeasuresPanel
+from napari_cmr.ui.outcome_panel import OutcomePanel
 from napari_cmr.ui.review_panel import ReviewPanel
 from napari_cmr.ui.segment_panel import SegmentPanel
 from napari_cmr.ui.spacing_panel import SpacingPanel
 from napari_cmr.ui.study_panel import StudyPanel
 from napari_cmr.ui.tabs import Tab, Tabs
 from napari_cmr.ui.task_runner import TaskRunner
+from napari_cmr.ui.versions_panel import VersionsPanel
 from napari_cmr.ui.viewing_panel import ViewingPanel
 
 if TYPE_CHECKING:
@@ -49,6 +54,7 @@ class CardiacDock(QWidget):
         self.viewing = ViewingPanel()
         self.review = ReviewPanel()
         self.measures = MeasuresPanel()
+        self.learn, self.outcome, self.versions = LearnPanel(), OutcomePanel(), VersionsPanel()
         self.message = _wrapped_label()
         self.save = QPushButton("Save contours and measures…")
         self.save.clicked.connect(self._ask_where_to_save)
@@ -57,8 +63,11 @@ class CardiacDock(QWidget):
         self.research_use.setStyleSheet("font-weight: bold; padding: 2px;")
         self._lay_out()
         self.runner = TaskRunner(self)
+        predictor = predictor or project_predictor(lambda: self.session.project)
         self.coordinator = Coordinator(viewer, self.session, self, self.runner, predictor)
+        self.learning = Learning(viewer, self.session, self.coordinator.stage, self, self)
         # A bound method: Qt lets go of it with its object, where a closure might be called cleared.
+        self.destroyed.connect(self.learning.close)
         self.destroyed.connect(self.coordinator.close)
 
     def open(self, study: Path | Catalogue, *, segment: bool = False) -> None:
@@ -83,6 +92,8 @@ class CardiacDock(QWidget):
         for widget in (self.study, self.spacing, self.segment, self.viewing, self.measures):
             self.tabs.add_panel(Tab.SEGMENT, widget)
         self.tabs.add_panel(Tab.CORRECT, self.review)
+        for widget in (self.learn, self.outcome, self.versions):
+            self.tabs.add_panel(Tab.LEARN, widget)
         self.tabs.bring(Tab.SEGMENT)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
