@@ -87,11 +87,10 @@ def retrain(
 
 
 def _in_job(folder: Path, tier: str, train: Callable[..., Retrained]) -> Retrained:
-    """Train behind others and tell of it in a folder."""
-    from napari_cmr.review.training_report import reporting, step_back
+    """Train and tell of it in a folder."""
+    from napari_cmr.review.training_report import reporting
     from napari_cmr.review.training_status import JobState
 
-    step_back()
     with reporting(folder, tier) as report:
         made = train(watch=report, cancel=report.cancelled)
         report.end(

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -36,6 +37,8 @@ TRAINING = "training"
 TIERS = ("auto", "head", "lora", "full")
 STARTS_WITHIN_S = 120.0
 """A process that has not said a word for so long did not start."""
+POLITE = 10
+"""How much a training steps back behind a window that wants the same core (nice)."""
 SUBJECTS_TO_CHOOSE, FOLDS, TRIALS, FEWEST, ONE_IN = 2, 3, 3, 3, 5
 STEPS = {"head": 200, "lora": 200, "full": 400}
 RATES = {
@@ -214,7 +217,7 @@ class TrainingJob:
             flags = subprocess.BELOW_NORMAL_PRIORITY_CLASS | subprocess.CREATE_NEW_PROCESS_GROUP
         with (self.folder / LOG).open("wb") as log:
             # A session of its own: neither the window's end nor Ctrl-C in its terminal ends it.
-            self._own[self.folder] = subprocess.Popen(  # noqa: S603  our own program
+            process = subprocess.Popen(  # noqa: S603  our own program
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -223,6 +226,10 @@ class TrainingJob:
                 start_new_session=True,
                 creationflags=flags,
             )
+        self._own[self.folder] = process
+        if hasattr(os, "setpriority"):
+            with suppress(ProcessLookupError):
+                os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(0, 0) + POLITE)
 
     def _alive(self, status: JobStatus) -> bool:
         own = self._own.get(self.folder)

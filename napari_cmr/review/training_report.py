@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,8 +31,6 @@ EVERY_S = 0.2
 WAIT_S = 0.1
 LOCK_TRIES = 50
 """Others look for an instant whether the lock is free."""
-POLITE = 10
-"""How much a training steps back behind a window on a shared core."""
 
 
 class TrainingReport:
@@ -189,12 +186,6 @@ def reporting(folder: Path, tier: str) -> Iterator[TrainingReport]:
             report.close()
     finally:
         lock.release()
-
-
-def step_back() -> None:
-    """Let this process wait behind a window that wants the same core; Windows is told at start."""
-    if hasattr(os, "nice"):
-        os.nice(POLITE)
 
 
 def _locked(folder: Path) -> FolderLock:

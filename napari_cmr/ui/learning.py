@@ -135,6 +135,7 @@ class Learning:
         """Draw how far the training is, and what came of it."""
         job = self.job
         if job is None:
+            self._poll.stop()
             self._panels.learn.show_status(JobStatus())
             return
         status = job.status()

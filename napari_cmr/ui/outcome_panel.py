@@ -106,9 +106,8 @@ class OutcomePanel(QWidget):
 
     def _shown_buttons(self) -> QButtonGroup:
         group = QButtonGroup(self)
-        group.setExclusive(True)
         for name, title in ((YOURS, "As it is"), (BEFORE, "Before"), (AFTER, "After")):
-            button = QPushButton(title)
+            button = QPushButton(title, self)  # a group alone does not keep its buttons
             button.setCheckable(True)
             button.setProperty("shows", name)
             button.clicked.connect(lambda _=False, name=name: self.shown_wanted.emit(name))

@@ -4,9 +4,11 @@ import pytest
 
 from napari_cmr import phantom
 from napari_cmr.core import Segmentation
+from napari_cmr.learn.tiers.draft import draft
 from napari_cmr.learn.tiers.head import HeadConfig
 from napari_cmr.learn.versions.store import VersionStore
 from napari_cmr.review import Project, Verdict
+from napari_cmr.review.training import TrainingJob
 from napari_cmr.review.training_status import JobState
 from napari_cmr.ui.outcome_panel import AFTER, BEFORE, YOURS
 from napari_cmr.ui.tabs import Tab
@@ -15,6 +17,12 @@ from tests.gui.conftest import settle
 WAIT_MS = 120_000
 TINY = phantom.PhantomConfig(n_phases=3, n_slices=3, rows=40, columns=44, pixel_mm=(3.6, 3.6))
 SUBJECTS = 3
+
+
+@pytest.fixture(autouse=True)
+def at_our_own_pace(monkeypatch):
+    """The tests' training need not wait behind windows."""
+    monkeypatch.setattr("napari_cmr.review.training.POLITE", 0)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +37,7 @@ def people(tmp_path_factory):
     """Three people's hearts, each a folder of DICOM, and what they truly are."""
     made = []
     for seed in range(SUBJECTS):
-        study = phantom.make(TINY.model_copy(update={"seed": seed}))
+        study = phantom.make(TINY.model_copy(update={"seed": seed, "lv_edv_ml": 120.0 + 20 * seed}))
         folder = tmp_path_factory.mktemp(f"person{seed}")
         phantom.write_dicom_study(study, folder)
         made.append((folder, study))
@@ -43,10 +51,17 @@ def truth_of(study):
     return find
 
 
+def move(dock, folder):
+    """Keep the work in a folder, or in memory."""
+    old = dock.session.project
+    dock.session.use_project(Project.in_memory() if folder is None else Project.open(folder))
+    old.close()
+
+
 @pytest.fixture
 def corrected(dock, people, qtbot, tmp_path):
     """A window on a project in which three people's phases were corrected and accepted."""
-    dock.coordinator.corrections.use_project(tmp_path / "project")
+    move(dock, tmp_path / "project")
     for folder, study in people:
         dock.open(folder)
         settle(dock, qtbot)
@@ -56,7 +71,10 @@ def corrected(dock, people, qtbot, tmp_path):
         quiet(dock, qtbot)
     dock.tabs.bring(Tab.LEARN)
     quiet(dock, qtbot)
-    return dock
+    yield dock
+    job = TrainingJob(tmp_path / "project")
+    job.stop()  # a test that failed leaves nothing running
+    qtbot.waitUntil(lambda: not job.status().state.active, timeout=WAIT_MS)
 
 
 def quiet(dock, qtbot):
@@ -180,8 +198,8 @@ def test_pause_close_the_window_find_it_again_and_stop(
     # another window on the same project finds it
     other = make_napari_viewer(show=True)
     _, again = other.window.add_plugin_dock_widget("napari-cmr", "Cardiac MR")
-    dock.session.use_project(Project.in_memory())
-    again.coordinator.corrections.use_project(tmp_path / "project")
+    move(dock, None)
+    move(again, tmp_path / "project")
     assert again.learn.pause.text() == "Go on"
     assert job.status().done == done  # it waits
     again.learn.resume_wanted.emit()
@@ -203,10 +221,9 @@ def test_following_redraws_the_other_slices_as_one_step_and_leaves_mine(
     dock, people, qtbot, tmp_path, start, monkeypatch
 ):
     monkeypatch.setattr("napari_cmr.review.live.model_in_use", lambda project: start)
-    monkeypatch.setattr(
-        "napari_cmr.learn.tiers.draft.QUICK", HeadConfig(steps=40, batch=6, learning_rate=0.05)
-    )
-    dock.coordinator.corrections.use_project(tmp_path / "project")
+    config = HeadConfig(steps=40, batch=6, learning_rate=0.05)
+    monkeypatch.setitem(draft.__kwdefaults__, "config", config)
+    move(dock, tmp_path / "project")
     folder, study = people[0]
     dock.open(folder)
     settle(dock, qtbot)
@@ -236,7 +253,7 @@ def test_following_redraws_the_other_slices_as_one_step_and_leaves_mine(
 
 
 def test_without_a_folder_nothing_is_learnt_and_it_is_said(dock, qtbot):
-    dock.session.use_project(Project.in_memory())
+    move(dock, None)
     dock.tabs.bring(Tab.LEARN)
     quiet(dock, qtbot)
     assert "in memory only" in dock.learn.device.text()
