@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -42,6 +42,7 @@ def predict(
     model: Model,
     *,
     phases: Sequence[int] | None = None,
+    arrived: Callable[[int, LabelArray], None] | None = None,
     uncertainty: bool = False,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
@@ -55,8 +56,11 @@ def predict(
     model
         A model for ``cine_sax_seg``, or for ``echo_lv_seg`` and an ultrasound loop.
     phases
-        Only these, with the heart looked for in all of them; the others stay empty. All if
-        None, and always of an ultrasound loop.
+        Only these, in this order, with the heart looked for in all of them; the others stay
+        empty. All if None, and always of an ultrasound loop.
+    arrived
+        Called with a phase and its ``(z, y, x)`` labels as soon as they are found. Not of an
+        ultrasound loop.
     uncertainty
         Whether the segmentation also says how sure the model is; it takes no further runs of
         the network. Not of an ultrasound loop.
@@ -77,7 +81,7 @@ def predict(
     spec = model.card.networks["segmenter"]
     crop = Crop.of(spec.grid, heart.centre_mm, heart.pixel_mm, (rows, columns))
     step = stride(slice_distance(stack.geometry), spec.neighbour_mm)
-    wanted = range(t) if phases is None else sorted(set(phases))
+    wanted = range(t) if phases is None else tuple(dict.fromkeys(phases))
     pixel_mm2 = heart.pixel_mm[0] * heart.pixel_mm[1]
     doubt = Doubt(stack.shape, spec.structures, pixel_mm2) if uncertainty else None
     done = 0
@@ -95,6 +99,8 @@ def predict(
             labels[seen] = one_heart(labels[seen])
         if doubt is not None:
             doubt.end_phase(phase, labels[phase][:, *crop.window], crop.window)
+        if arrived is not None:
+            arrived(phase, labels[phase])
     found = Segmentation.on(stack, labels, model.title)
     if doubt is not None:
         found = replace(found, uncertainty=doubt.result())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from napari_cmr.learn.versions.parcel import export_version, import_version
 from napari_cmr.learn.versions.record import Judgement, VersionRecord
 from napari_cmr.learn.versions.store import FOLDER, VersionStore
 from napari_cmr.review.cases import forget_cases, kept_bytes
-from napari_cmr.review.predictors import Predictor, sax_predictor
+from napari_cmr.review.predictors import Arrived, Predictor, SaxPredictor
 from napari_cmr.review.project import Project
 from napari_cmr.review.task import Task
 
@@ -151,11 +151,28 @@ def model_in_use(project: Project) -> Path | None:
 
 def project_predictor(project: Callable[[], Project]) -> Predictor:
     """What segments with the version that the project uses when it is asked."""
+    return _ProjectPredictor(project)
 
-    def find(stack: Stack, progress: Progress | None, cancel: Cancel | None) -> Segmentation:
-        return sax_predictor(model_in_use(project()))(stack, progress, cancel)
 
-    return find
+class _ProjectPredictor:
+    def __init__(self, project: Callable[[], Project]) -> None:
+        self._project = project
+
+    def __call__(
+        self, stack: Stack, progress: Progress | None, cancel: Cancel | None
+    ) -> Segmentation:
+        return SaxPredictor(model_in_use(self._project()))(stack, progress, cancel)
+
+    def in_order(
+        self,
+        stack: Stack,
+        phases: Sequence[int],
+        arrived: Arrived,
+        progress: Progress | None,
+        cancel: Cancel | None,
+    ) -> Segmentation:
+        find = SaxPredictor(model_in_use(self._project()))
+        return find.in_order(stack, phases, arrived, progress, cancel)
 
 
 def activating(project: Project, version: str, why: str) -> Task[None]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from napari_cmr import io
-from napari_cmr.core import Cancel, InputError, Progress, Segmentation, Stack, View
+from napari_cmr.core import Cancel, InputError, LabelArray, Progress, Segmentation, Stack, View
 
 Predictor: TypeAlias = Callable[[Stack, Progress | None, Cancel | None], Segmentation]
 """Finds structures on a stack; it may be called in another thread."""
+
+Arrived: TypeAlias = Callable[[int, LabelArray], None]
+"""Called with a phase and its ``(z, y, x)`` labels as soon as they are found, in any thread."""
 
 
 def suggested(catalogue: io.Catalogue) -> str:
@@ -22,7 +25,7 @@ def suggested(catalogue: io.Catalogue) -> str:
 
 
 def sax_predictor(model: str | Path | None = None) -> Predictor:
-    """What segments short-axis cines.
+    """What segments short-axis cines, phase by phase if so wanted.
 
     Parameters
     ----------
@@ -33,8 +36,40 @@ def sax_predictor(model: str | Path | None = None) -> Predictor:
     -------
     A predictor that raises `InputError` if the stack shows another view.
     """
+    return SaxPredictor(model)
 
-    def find(stack: Stack, progress: Progress | None, cancel: Cancel | None) -> Segmentation:
+
+class SaxPredictor:
+    """A `Predictor` of short-axis cines that can also go phase by phase."""
+
+    def __init__(self, model: str | Path | None) -> None:
+        self._model = model
+
+    def __call__(
+        self, stack: Stack, progress: Progress | None, cancel: Cancel | None
+    ) -> Segmentation:
+        """Find the structures of all phases."""
+        return self._find(stack, None, None, progress, cancel)
+
+    def in_order(
+        self,
+        stack: Stack,
+        phases: Sequence[int],
+        arrived: Arrived,
+        progress: Progress | None,
+        cancel: Cancel | None,
+    ) -> Segmentation:
+        """Find the structures of some phases, in that order; the others stay empty."""
+        return self._find(stack, phases, arrived, progress, cancel)
+
+    def _find(
+        self,
+        stack: Stack,
+        phases: Sequence[int] | None,
+        arrived: Arrived | None,
+        progress: Progress | None,
+        cancel: Cancel | None,
+    ) -> Segmentation:
         if stack.view not in (View.SAX, View.UNKNOWN):
             raise InputError(
                 f"The model reads short-axis stacks and {stack.stack_id} is {stack.view}; "
@@ -42,7 +77,13 @@ def sax_predictor(model: str | Path | None = None) -> Predictor:
             )
         from napari_cmr import nets  # imports torch, which takes seconds
 
-        loaded = nets.load_model(model, task="cine_sax_seg")
-        return nets.predict(stack, loaded, uncertainty=True, progress=progress, cancel=cancel)
-
-    return find
+        loaded = nets.load_model(self._model, task="cine_sax_seg")
+        return nets.predict(
+            stack,
+            loaded,
+            phases=phases,
+            arrived=arrived,
+            uncertainty=True,
+            progress=progress,
+            cancel=cancel,
+        )

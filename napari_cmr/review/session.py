@@ -27,10 +27,11 @@ from napari_cmr.review.events import (
 from napari_cmr.review.extent import Extent
 from napari_cmr.review.given_labels import GivenLabels, labels_given
 from napari_cmr.review.open_study import OpenStudy
-from napari_cmr.review.predictors import Predictor, sax_predictor
+from napari_cmr.review.predictors import Arrived, Predictor, sax_predictor
 from napari_cmr.review.proposal import Proposal
 from napari_cmr.review.reading import Reading, restored
 from napari_cmr.review.record import Box, Frame, Kind, Record, Verdict
+from napari_cmr.review.scope import PhaseByPhase, nearest_first, only_in
 from napari_cmr.review.task import Task
 
 
@@ -58,6 +59,7 @@ class ReviewSession(OpenStudy):
         predictor: Predictor | None = None,
         *,
         over_expert: bool = False,
+        frames: Iterable[Frame] | None = None,
         progress: Progress | None = None,
         cancel: Cancel | None = None,
     ) -> Segmentation:
@@ -69,24 +71,51 @@ class ReviewSession(OpenStudy):
             What finds them; by default the best model that the shelf has for short-axis cines.
         over_expert
             Whether pixels that the reader drew, agreed to or accepted may change too.
+        frames
+            Only these (phase, slice); all if None.
         """
-        return self.predicting(predictor, over_expert=over_expert)(progress, cancel)
+        task = self.predicting(predictor, over_expert=over_expert, frames=frames)
+        return task(progress, cancel)
 
     def predicting(
-        self, predictor: Predictor | None = None, *, over_expert: bool = False
+        self,
+        predictor: Predictor | None = None,
+        *,
+        over_expert: bool = False,
+        frames: Iterable[Frame] | None = None,
+        visible: int = 0,
+        arrived: Arrived | None = None,
     ) -> Task[Segmentation]:
-        """The task of `predict`."""
+        """The task of `predict`.
+
+        Parameters
+        ----------
+        visible
+            The phase to be found first, then those nearest to it.
+        arrived
+            Called with each phase's labels as they are found, in the thread of ``run``. It is
+            only called where the predictor goes phase by phase (`PhaseByPhase`).
+        """
         catalogue, reading = self._open_catalogue(), self._chosen_reading()
         project, reader = self._project, self._reader
         find = predictor or sax_predictor()
 
+        wanted = None if frames is None else tuple(frames)
+        n_phases = reading.stack.shape[0]
+        phases = range(n_phases) if wanted is None else (phase for phase, _ in wanted)
+        order = nearest_first(phases, visible, n_phases)
+
         def run(progress: Progress | None, cancel: Cancel | None) -> Segmentation:
+            if isinstance(find, PhaseByPhase):
+                tell = arrived or (lambda _phase, _labels: None)
+                return find.in_order(reading.stack, order, tell, progress, cancel)
             return find(reading.stack, progress, cancel)
 
-        def commit(segmentation: Segmentation) -> None:
+        def commit(found: Segmentation) -> None:
             self._check_still_open(catalogue)
             self._check_same_project(project, reader)
-            self._apply(reading, segmentation, over_expert=over_expert)
+            taken = found if wanted is None else only_in(found, reading, wanted)
+            self._apply(reading, taken, over_expert=over_expert)
 
         return Task("Segmenting", run, commit)
 

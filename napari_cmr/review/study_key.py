@@ -26,6 +26,11 @@ def stack_key(stack: Stack) -> str:
     return digest.hexdigest()[:_DIGITS]
 
 
+def subject_key(salt: str, subject: str) -> str:
+    """What a project calls a subject: a salted hash."""
+    return hashlib.sha256(f"{salt}\n{subject}".encode()).hexdigest()[:_DIGITS]
+
+
 @dataclass(frozen=True, eq=False)
 class StackInfo:
     """What a project keeps of a stack: numbers, never text of the images.
@@ -55,7 +60,7 @@ class StackInfo:
     @classmethod
     def of(cls, stack: Stack, key: str, salt: str) -> StackInfo:
         """What is kept of a stack."""
-        subject = hashlib.sha256(f"{salt}\n{stack.subject}".encode()).hexdigest()[:_DIGITS]
+        subject = subject_key(salt, stack.subject)
         times = stack.times_ms
         return cls(
             key,

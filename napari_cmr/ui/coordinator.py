@@ -8,10 +8,12 @@ from typing import Any, Protocol
 
 from qtpy.QtCore import QTimer
 
-from napari_cmr.core import InputError
+from napari_cmr import io
+from napari_cmr.core import Cancel, InputError, Measures, Progress
 from napari_cmr.io import Catalogue
 from napari_cmr.review import (
     Event,
+    Frame,
     PhasesSet,
     Predictor,
     ProjectChosen,
@@ -21,6 +23,8 @@ from napari_cmr.review import (
     StudyOpened,
     Task,
 )
+from napari_cmr.review.worklist import by_subject, places
+from napari_cmr.ui.arriving import Arriving
 from napari_cmr.ui.corrections import Corrections
 from napari_cmr.ui.keys import Keys
 from napari_cmr.ui.layers import Source
@@ -29,7 +33,10 @@ from napari_cmr.ui.review_panel import ReviewPanel
 from napari_cmr.ui.segment_panel import SegmentPanel
 from napari_cmr.ui.spacing_panel import SpacingPanel
 from napari_cmr.ui.stage import Stage, source_of
+from napari_cmr.ui.studies import Studies
+from napari_cmr.ui.studies_panel import StudiesPanel
 from napari_cmr.ui.study_panel import StudyPanel
+from napari_cmr.ui.tabs import Tab
 from napari_cmr.ui.task_runner import TaskRunner
 from napari_cmr.ui.viewing import Viewing
 from napari_cmr.ui.viewing_panel import ViewingPanel
@@ -38,6 +45,7 @@ from napari_cmr.ui.viewing_panel import ViewingPanel
 class Panels(Protocol):
     """What the coordinator connects."""
 
+    studies: StudiesPanel
     study: StudyPanel
     spacing: SpacingPanel
     segment: SegmentPanel
@@ -50,6 +58,12 @@ class Panels(Protocol):
 
     def set_can_save(self, can_save: bool) -> None:
         """There is, or is not, something to save."""
+
+    def show_numbers(self, measures: Measures | None) -> None:
+        """Keep the main numbers in sight."""
+
+    def bring(self, tab: Tab) -> None:
+        """Bring a tab to the front."""
 
 
 class Coordinator:
@@ -83,8 +97,12 @@ class Coordinator:
         self._viewer = viewer
         self._panels = panels
         self._runner = runner
+        self.arriving = Arriving(viewer)
         self.keys = Keys(viewer)
         self.viewing = Viewing(viewer, session, self.stage, panels.viewing, self.keys, runner)
+        self.studies = Studies(
+            session, panels.studies, self.keys, runner, self.open_listed, panels.say
+        )
         self.corrections = Corrections(
             viewer, session, self.stage, panels, self.keys, runner, self._draw_numbers
         )
@@ -98,6 +116,7 @@ class Coordinator:
         """Let go of the viewer, which may live on."""
         self.session.changed.disconnect(self._on_changed)
         self._viewer.layers.events.inserted.disconnect(self._on_layer)
+        self.studies.close()
         self.viewing.close()
         self.corrections.close()
         self.keys.close()
@@ -109,23 +128,44 @@ class Coordinator:
         Parameters
         ----------
         study
-            Its path, or its catalogue where it was scanned already.
+            Its path, or its catalogue where it was scanned already. A folder of several studies
+            is listed instead.
         """
         if isinstance(study, Catalogue):
-            self.session.adopt(study)
-            self._look_at_first(segment)
+            self._open_read(study, segment=segment)
+        elif self._has_several_places(study):
+            self._panels.say("")
+            self.studies.list_folder(study, lambda one: self._open_read(one, segment=segment))
         else:
-            self._start(
-                lambda: self.session.opening(study), then=lambda: self._look_at_first(segment)
-            )
+            self._read_headers(study, segment=segment)
+
+    def open_listed(self, catalogue: Catalogue, stack: str) -> None:
+        """Open a study of the list, at a stack or at the one to look at first."""
+        if self._runner.busy:
+            self._panels.say("Something else is still being done; wait for it or cancel it.")
+        elif stack and catalogue is self.session.catalogue:
+            self._show_opened()
+            self.choose(stack)
+        else:
+            self._open_read(catalogue, stack=stack)
 
     def choose(self, stack_id: str, spacing: tuple[float, float, float] | None = None) -> None:
         """Show another stack, or the same with the spacing that the reader gave."""
         self._start(lambda: self.session.choosing(stack_id, spacing))
 
     def segment(self) -> None:
-        """Segment the stack on show."""
-        self._start(lambda: self.session.predicting(self.predictor))
+        """Segment the stack on show, the visible phase first."""
+        self._predict(None)
+
+    def segment_phase(self) -> None:
+        """Segment the phase on show."""
+        if self.session.stack is not None:
+            phase = self.stage.phase
+            self._predict([(phase, index) for index in range(self.session.stack.shape[1])])
+
+    def segment_slice(self) -> None:
+        """Segment the slice and phase on show."""
+        self._predict([(self.stage.phase, self.stage.slice)])
 
     def save(self, folder: Path) -> None:
         """Write labels and measures into a folder."""
@@ -138,11 +178,19 @@ class Coordinator:
 
     def _connect_panels(self) -> None:
         panels, session = self._panels, self.session
-        panels.study.open_wanted.connect(self.open)
+        panels.studies.folder_wanted.connect(self.open)
         panels.study.stack_wanted.connect(self.choose)
         panels.spacing.spacing_given.connect(self._take_spacing)
         panels.segment.segment_wanted.connect(self.segment)
+        panels.segment.phase_wanted.connect(self.segment_phase)
+        panels.segment.slice_wanted.connect(self.segment_slice)
         panels.segment.cancel_wanted.connect(self._runner.cancel)
+        for name, title, key, act in (
+            ("segment", "segment all frames, this phase first", "G", self.segment),
+            ("segment-phase", "segment this phase", "Shift+G", self.segment_phase),
+            ("segment-slice", "segment this slice in this phase", "Alt+G", self.segment_slice),
+        ):
+            self.keys.add(name, title, key, act)
         measures = panels.measures
         measures.phase_wanted.connect(lambda phase: self.stage.go_to(phase=phase))
         measures.ed_set_here.connect(lambda: self._set_phases(ed=self.stage.phase))
@@ -152,8 +200,9 @@ class Coordinator:
     def _connect_runner(self) -> None:
         runner, panels = self._runner, self._panels
         runner.started.connect(panels.segment.set_busy)
-        runner.started.connect(lambda: panels.study.set_busy(True))
+        runner.started.connect(lambda: self._set_busy(True))
         runner.progressed.connect(panels.segment.show_progress)
+        runner.progressed.connect(lambda *_: self.arriving.draw())
         runner.failed.connect(lambda sentence: panels.say(sentence, error=True))
         runner.cancelled.connect(lambda: panels.say("Cancelled; nothing was changed."))
         runner.ended.connect(self._ended)
@@ -169,13 +218,61 @@ class Coordinator:
             self._panels.say(str(error), error=True)
 
     def _ended(self) -> None:
+        self.arriving.end()
         self._panels.segment.set_idle()
-        self._panels.study.set_busy(False)
+        self._set_busy(False)
         self._panels.study.show_chosen(self.session.stack)
 
-    def _look_at_first(self, segment: bool) -> None:
-        first = self.session.suggest()
+    def _set_busy(self, busy: bool) -> None:
+        self._panels.studies.set_busy(busy)
+        self._panels.study.set_busy(busy)
+
+    def _predict(self, frames: list[Frame] | None) -> None:
+        stack, catalogue = self.session.stack, self.session.catalogue
+        if stack is not None and catalogue is not None and not self._runner.busy:
+            self.arriving.begin(Source(catalogue, stack))
+        self._start(
+            lambda: self.session.predicting(
+                self.predictor,
+                frames=frames,
+                visible=self.stage.phase,
+                arrived=self.arriving.take if frames is None else None,
+            )
+        )
+
+    def _has_several_places(self, path: Path) -> bool:
+        try:
+            return len(places(path)) > 1
+        except InputError:
+            return False  # reading it says what is wrong
+
+    def _read_headers(self, path: Path, *, segment: bool) -> None:
+        found: list[Catalogue] = []
+
+        def run(progress: Progress | None, cancel: Cancel | None) -> list[Catalogue]:
+            return by_subject(io.scan(path, progress=progress, cancel=cancel))
+
+        def then() -> None:
+            if len(found) == 1:
+                self._open_read(found[0], segment=segment)
+            else:
+                self.studies.list_found(found)
+                self._panels.bring(Tab.STUDIES)
+                self._panels.say(f"{len(found)} studies; a double click opens one.")
+
+        self._start(lambda: Task("Reading headers", run, found.extend), then)
+
+    def _open_read(self, catalogue: Catalogue, *, stack: str = "", segment: bool = False) -> None:
+        """Open a study whose headers are read."""
+        self.session.adopt(catalogue)
+        self._show_opened()
+        first = stack or self.session.suggest()
         self._start(lambda: self.session.choosing(first), then=self.segment if segment else None)
+
+    def _show_opened(self) -> None:
+        """From the list to the picture; who went on from another tab stays there."""
+        if self._panels.studies.isVisible():
+            self._panels.bring(Tab.SEGMENT)
 
     def _set_phases(self, *, ed: int | None = None, es: int | None = None) -> None:
         reading = self.session.reading
@@ -193,6 +290,7 @@ class Coordinator:
             case StudyOpened(catalogue=catalogue):
                 self.stage.clear(keep=catalogue)
                 self._panels.study.show_catalogue(catalogue)
+                self.studies.show_open(catalogue)
                 self._draw_reading()
             case StackChosen():
                 self._draw_stack()
@@ -206,6 +304,7 @@ class Coordinator:
                 self._draw_contours()
                 self._draw_reading()
         self.corrections.on_changed(event)
+        self.studies.show_state()
 
     def _moved(self, phase: int) -> None:
         self._panels.measures.show_phase(phase)
@@ -238,6 +337,7 @@ class Coordinator:
     def _draw_numbers(self) -> None:
         session, panels = self.session, self._panels
         panels.set_can_save(session.segmentation is not None)
+        panels.show_numbers(session.measures)
         panels.measures.show_measures(session.measures, session.segmentation)
         panels.measures.show_phase(self.stage.phase)
 

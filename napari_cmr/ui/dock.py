@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_cmr.core import InputError
+from napari_cmr.core import InputError, Measures
 from napari_cmr.io import Catalogue
 from napari_cmr.report.style import RESEARCH_USE
 from napari_cmr.review import Predictor, Project, ReviewSession, default_folder
@@ -16,11 +16,12 @@ from napari_cmr.review.learned import project_predictor
 from napari_cmr.ui.coordinator import Coordinator
 from napari_cmr.ui.learn_panel import LearnPanel
 from napari_cmr.ui.learning import Learning
-from napari_cmr.ui.measures_panel import MeasuresPanel
+from napari_cmr.ui.measures_panel import MeasuresPanel, summary
 from napari_cmr.ui.outcome_panel import OutcomePanel
 from napari_cmr.ui.review_panel import ReviewPanel
 from napari_cmr.ui.segment_panel import SegmentPanel
 from napari_cmr.ui.spacing_panel import SpacingPanel
+from napari_cmr.ui.studies_panel import StudiesPanel
 from napari_cmr.ui.study_panel import StudyPanel
 from napari_cmr.ui.tabs import Tab, Tabs
 from napari_cmr.ui.task_runner import TaskRunner
@@ -48,12 +49,14 @@ class CardiacDock(QWidget):
     def __init__(self, viewer: napari.viewer.Viewer, predictor: Predictor | None = None) -> None:
         super().__init__()
         self.session = ReviewSession(_project())
+        self.studies = StudiesPanel()
         self.study = StudyPanel()
         self.spacing = SpacingPanel()
         self.segment = SegmentPanel()
         self.viewing = ViewingPanel()
         self.review = ReviewPanel()
         self.measures = MeasuresPanel()
+        self.numbers = _wrapped_label()
         self.learn, self.outcome, self.versions = LearnPanel(), OutcomePanel(), VersionsPanel()
         self.message = _wrapped_label()
         self.save = QPushButton("Save contours and measures…")
@@ -83,29 +86,40 @@ class CardiacDock(QWidget):
             + ("#a33a1a;" if error else "#3c5f7a;")
         )
 
+    def show_numbers(self, measures: Measures | None) -> None:
+        """Keep the main numbers in sight under every tab."""
+        self.numbers.setText("" if measures is None else summary(measures))
+        self.numbers.setVisible(measures is not None)
+
+    def bring(self, tab: Tab) -> None:
+        """Bring a tab to the front."""
+        self.tabs.bring(tab)
+
     def set_can_save(self, can_save: bool) -> None:
         """There is, or is not, something to save."""
         self.save.setEnabled(can_save)
 
     def _lay_out(self) -> None:
         self.tabs = Tabs()
+        self.tabs.add_panel(Tab.STUDIES, self.studies)
         for widget in (self.study, self.spacing, self.segment, self.viewing, self.measures):
             self.tabs.add_panel(Tab.SEGMENT, widget)
         self.tabs.add_panel(Tab.CORRECT, self.review)
         for widget in (self.learn, self.outcome, self.versions):
             self.tabs.add_panel(Tab.LEARN, widget)
-        self.tabs.bring(Tab.SEGMENT)
+        self.tabs.bring(Tab.STUDIES)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.tabs, stretch=1)
         # That work is in memory only must be seen whatever the reader does.
-        below = (self.message, self.review.trouble, self.review.save, self.save, self.research_use)
-        for widget in below:
+        below = (self.numbers, self.message, self.review.trouble, self.review.save, self.save)
+        for widget in (*below, self.research_use):
             outer.addWidget(widget)
         self.setMinimumWidth(400)
         self.spacing.hide()
         self.say("")
         self.set_can_save(False)
+        self.show_numbers(None)
 
     def _ask_where_to_save(self) -> None:
         if folder := QFileDialog.getExistingDirectory(self, "Save into a folder"):

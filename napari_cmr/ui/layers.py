@@ -42,7 +42,7 @@ def image_layer(source: Source) -> LayerData:
             "contrast_limits": contrast_limits(stack),
             "interpolation2d": "linear",
             "metadata": _metadata(source),
-            **_grid(stack),
+            **image_grid(stack),
         },
         "image",
     )
@@ -56,7 +56,7 @@ def labels_layer(source: Source, segmentation: Segmentation) -> LayerData:
             "name": f"{source.stack.stack_id} contours",
             "metadata": {**_metadata(source), "model": segmentation.model},
             "opacity": 1.0,
-            **_grid(source.stack),
+            **image_grid(source.stack),
         },
         "labels",
     )
@@ -79,7 +79,8 @@ def _title(stack: Stack) -> str:
     return f"{stack.stack_id} {stack.view} {stack.sequence}"
 
 
-def _grid(stack: Stack) -> dict[str, Any]:
+def image_grid(stack: Stack) -> dict[str, Any]:
+    """Scale, units and axis labels that every layer on a stack's pictures needs."""
     known = stack.geometry.spacing_known
     return {
         "scale": (1.0, *stack.geometry.spacing),

@@ -140,6 +140,23 @@ class MeasuresPanel(QWidget):
             self.phase_wanted.emit(getattr(self._measures, phase))
 
 
+def summary(measures: Measures) -> str:
+    """The main numbers in one line, those that there are."""
+    lines = []
+    for title, names in (
+        ("LV", ("edv_ml", "esv_ml", "ef_percent", "mass_g")),
+        ("RV", ("rv_edv_ml", "rv_esv_ml", "rv_ef_percent")),
+    ):
+        known = [(n, row) for row in _ROWS for n in (row.lv, row.rv) if n in names]
+        parts = [
+            f"{row.title} {_text(measures, name)} {row.unit}"
+            for name, row in known
+            if name is not None and getattr(measures, name) is not None
+        ]
+        lines += [f"<b>{title}</b> {', '.join(parts)}"] if parts else []
+    return " &nbsp; ".join(lines) or "No volumes yet."
+
+
 def _number_label() -> QLabel:
     label = QLabel(_DASH)
     label.setAlignment(Qt.AlignmentFlag.AlignRight)

@@ -10,18 +10,31 @@ class SegmentPanel(QWidget):
     """Emits that a segmentation, a stop, or saving is wanted."""
 
     segment_wanted = Signal()
+    """In all frames."""
+    phase_wanted = Signal()
+    slice_wanted = Signal()
     cancel_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.segment = QPushButton("Segment")
-        self.segment.setToolTip("Find the LV cavity, the myocardium and the RV in all frames")
+        self.segment.setToolTip(
+            "G: find the LV cavity, the myocardium and the RV in all frames, this phase first"
+        )
+        self.phase = QPushButton("This phase")
+        self.phase.setToolTip("Shift+G: all slices of the phase on show")
+        self.phase.clicked.connect(self.phase_wanted)
+        self.slice = QPushButton("This slice")
+        self.slice.setToolTip("Alt+G: the slice and phase on show")
+        self.slice.clicked.connect(self.slice_wanted)
         self.segment.clicked.connect(self.segment_wanted)
         self.cancel = QPushButton("Cancel")
         self.cancel.clicked.connect(self.cancel_wanted)
         self.bar = QProgressBar()
         buttons = QHBoxLayout()
         buttons.addWidget(self.segment, stretch=2)
+        buttons.addWidget(self.phase, stretch=1)
+        buttons.addWidget(self.slice, stretch=1)
         buttons.addWidget(self.cancel, stretch=1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -33,11 +46,11 @@ class SegmentPanel(QWidget):
     def set_has_stack(self, has_stack: bool) -> None:
         """There is, or is not, something to segment."""
         self._has_stack = has_stack
-        self.segment.setEnabled(has_stack and self.bar.isHidden())
+        self._allow(has_stack and self.bar.isHidden())
 
     def set_busy(self, title: str) -> None:
         """Something is being done; how far it is is not known yet."""
-        self.segment.setEnabled(False)
+        self._allow(False)
         self.cancel.setEnabled(True)
         self.bar.setFormat(f"{title} %p %")
         self.bar.setRange(0, 0)
@@ -52,4 +65,8 @@ class SegmentPanel(QWidget):
         """Nothing is being done."""
         self.bar.hide()
         self.cancel.setEnabled(False)
-        self.segment.setEnabled(self._has_stack)
+        self._allow(self._has_stack)
+
+    def _allow(self, allowed: bool) -> None:
+        for button in (self.segment, self.phase, self.slice):
+            button.setEnabled(allowed)

@@ -1,16 +1,11 @@
-"""Opens a study and lists its stacks."""
+"""Lists the stacks of the open study."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QFileDialog,
-    QHBoxLayout,
     QLabel,
-    QPushButton,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -21,34 +16,21 @@ from napari_cmr.core import Stack
 from napari_cmr.io import Catalogue, Entry
 
 _COLUMNS = ("Stack", "View", "Sequence", "Phases x slices", "Notes")
-_FILES = "Images (*.nii *.nii.gz *.dcm *.DCM *.ima *.IMA *.zip);;All files (*)"
 
 
 class StudyPanel(QWidget):
-    """Emits what the reader wants to open and look at; draws what a study holds."""
+    """Emits which stack the reader wants to look at; draws what a study holds."""
 
-    open_wanted = Signal(object)
-    """Path of a folder or file."""
     stack_wanted = Signal(str)
     """Name of a stack."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.open_folder = QPushButton("Open folder…")
-        self.open_folder.setToolTip("A folder of DICOM or NIfTI files, or an ACDC patient")
-        self.open_folder.clicked.connect(self._ask_for_folder)
-        self.open_file = QPushButton("Open file…")
-        self.open_file.setToolTip("A NIfTI or multi-frame DICOM file")
-        self.open_file.clicked.connect(self._ask_for_file)
         self.stacks = _stack_list()
         self.stacks.currentItemChanged.connect(self._current_changed)
         self.left_out, self.notes = _text_label(), _text_label()
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.open_folder)
-        buttons.addWidget(self.open_file)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(buttons)
         layout.addWidget(self.stacks)
         layout.addWidget(self.left_out)
         layout.addWidget(self.notes)
@@ -78,18 +60,8 @@ class StudyPanel(QWidget):
         self.notes.setVisible(bool(findings))
 
     def set_busy(self, busy: bool) -> None:
-        """While something is being done nothing else can be opened or chosen."""
-        for widget in (self.open_folder, self.open_file, self.stacks):
-            widget.setEnabled(not busy)
-
-    def _ask_for_folder(self) -> None:
-        if folder := QFileDialog.getExistingDirectory(self, "Open a study's folder"):
-            self.open_wanted.emit(Path(folder))
-
-    def _ask_for_file(self) -> None:
-        file, _ = QFileDialog.getOpenFileName(self, "Open an image file", filter=_FILES)
-        if file:
-            self.open_wanted.emit(Path(file))
+        """While something is being done nothing else can be chosen."""
+        self.stacks.setEnabled(not busy)
 
     def _item_of(self, stack_id: str) -> QTreeWidgetItem | None:
         found = self.stacks.findItems(stack_id, Qt.MatchFlag.MatchExactly, 0)

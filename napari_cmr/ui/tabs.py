@@ -29,7 +29,7 @@ class Tabs(QTabWidget):
     @property
     def shown(self) -> Tab:
         """The tab in front."""
-        return list(Tab)[self.currentIndex()]
+        return tuple(Tab)[int(self.currentIndex())]
 
     def add_panel(self, tab: Tab, panel: QWidget) -> None:
         """Put a panel under those that the tab has."""

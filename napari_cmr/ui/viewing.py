@@ -7,11 +7,12 @@ from typing import Any
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QWidget
 
-from napari_cmr.core import InputError
+from napari_cmr.core import InputError, Stack
 from napari_cmr.review import ReviewSession
 from napari_cmr.ui.cine import Cine, Playing
 from napari_cmr.ui.keys import Keys
 from napari_cmr.ui.keys_panel import KeysPanel
+from napari_cmr.ui.rulers import Rulers
 from napari_cmr.ui.stage import Stage
 from napari_cmr.ui.viewing_panel import ViewingPanel
 from napari_cmr.ui.windowing import Windowing
@@ -43,12 +44,16 @@ class Viewing:
     ) -> None:
         self._session, self._stage, self._panel, self._keys = session, stage, panel, keys
         self.cine = Cine(parent, stage, lambda: session.stack, panel.say)
+        self.rulers = Rulers(viewer, lambda: session.stack)
+        self._stack: Stack | None = None
         self._windowing = Windowing(viewer, lambda: stage.image)
         self.keys_panel: KeysPanel | None = None
         panel.play_phases_wanted.connect(self.play_phases)
         panel.play_slices_wanted.connect(self.play_slices)
         panel.filled_wanted.connect(self.fill)
         panel.keys_wanted.connect(self.show_keys)
+        panel.ruler_wanted.connect(self.rulers.draw_line)
+        panel.region_wanted.connect(self.rulers.draw_region)
         for name, title, key, act in (
             ("play-phases", "play phases at the heart's own rate, or stop", "K", self.play_phases),
             ("play-slices", "play slices in one phase, or stop", "Shift+K", self.play_slices),
@@ -60,6 +65,8 @@ class Viewing:
             ("go-to-es", "go to end systole", "S", lambda: self.jump("es_phase")),
             ("fill-contours", "contours as lines or filled", "T", self.toggle_filled),
             ("hide-contours", "hide contours, or show them", "H", stage.toggle_contours),
+            ("ruler", "draw a ruler", "Alt+L", self.rulers.draw_line),
+            ("region", "draw a region", "Alt+E", self.rulers.draw_region),
             ("keys", "this list", "F1", self.show_keys),
         ):
             keys.add(name, title, key, act)
@@ -72,9 +79,13 @@ class Viewing:
             self.keys_panel.close()
 
     def show_stack(self) -> None:
-        """Another stack came on show, or none."""
-        self.cine.stop()
-        self._panel.set_has_stack(self._session.stack is not None)
+        """What is on show may be another stack, or none."""
+        stack = self._session.stack
+        if stack is not self._stack:
+            self._stack = stack
+            self.cine.stop()
+            self.rulers.clear()
+            self._panel.set_has_stack(stack is not None)
 
     def play_phases(self) -> None:
         """Play phases at the heart's own rate with the slice held, or stop."""

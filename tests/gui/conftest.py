@@ -53,7 +53,8 @@ def open_study(dock, qtbot):
 
 def settle(dock, qtbot):
     """Wait until nothing is being done."""
-    qtbot.waitUntil(lambda: not dock.runner.busy, timeout=WAIT_MS)
+    studies = dock.coordinator.studies.runner
+    qtbot.waitUntil(lambda: not (dock.runner.busy or studies.busy), timeout=WAIT_MS)
 
 
 class StepwisePredictor:

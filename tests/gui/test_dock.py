@@ -44,7 +44,7 @@ def test_open_button_lists_stacks_and_shows_the_short_axis(
     dock, viewer, study_folder, qtbot, monkeypatch
 ):
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: str(study_folder))
-    click(qtbot, dock.study.open_folder)
+    click(qtbot, dock.studies.open_folder)
     qtbot.waitUntil(lambda: dock.session.stack is not None, timeout=WAIT_MS)
     settle(dock, qtbot)
     stacks = dock.study.stacks
@@ -160,7 +160,7 @@ def test_nothing_else_can_be_opened_while_segmenting(
     open_study(study_folder)
     click(qtbot, dock.segment.segment)
     assert not dock.study.stacks.isEnabled()
-    assert not dock.study.open_folder.isEnabled()
+    assert not dock.studies.open_folder.isEnabled()
     dock.open(study_folder)
     assert "wait for it or cancel it" in dock.message.text()
 

@@ -13,7 +13,7 @@ from napari_cmr.ui.keys import Keys
 from napari_cmr.ui.windowing import windowed
 
 from .conftest import WAIT_MS, settle
-from .hand import canvas, press
+from .hand import canvas, drag, press
 from .test_dock import click, segmented  # noqa: F401
 
 KEY = Qt.Key
@@ -158,3 +158,42 @@ def test_the_list_of_keys_has_every_action_and_takes_a_new_key(opened, viewer, q
     panel.apply.click()
     press(viewer, KEY.Key_Period, Qt.KeyboardModifier.ControlModifier)
     assert opened.coordinator.stage.phase == 1
+
+
+def told_by(rulers):
+    """The length of the first shape as it lies now, by its corners."""
+    (_, _, *start), (_, _, *end) = rulers.layer.data[0]
+    return f"{np.hypot(*(np.subtract(end, start) * 3.6)):.1f} mm"
+
+
+def test_a_ruler_shows_millimetres_and_a_region_its_mean_and_spread(opened, viewer, qtbot):
+    click(qtbot, opened.viewing.ruler)
+    layer = opened.coordinator.viewing.rulers.layer
+    assert layer.mode == "add_line"
+    drag(viewer, viewer.layers[0], (10, 10), (20, 25), (29, 39), (30, 40), (30, 40))
+    assert layer.shape_type == ["line"]
+    rulers = opened.coordinator.viewing.rulers
+    qtbot.waitUntil(lambda: rulers.texts() == [told_by(rulers)], timeout=WAIT_MS)
+    number, unit = rulers.texts()[0].split()
+    assert unit == "mm"
+    assert float(number) == pytest.approx(np.hypot(20, 30) * 3.6, rel=0.08)
+    click(qtbot, opened.viewing.region)
+    drag(viewer, viewer.layers[0], (20, 20), (25, 25), (30, 32))
+    qtbot.waitUntil(lambda: len(rulers.texts()) == 2 and "±" in rulers.texts()[1], timeout=WAIT_MS)
+    told = rulers.texts()[1]
+    picture = opened.session.stack.pixels[0, 3, 20:31, 20:33]
+    mean = float(told.split(" ± ")[0])
+    assert picture.min() <= mean <= picture.max()
+    assert told.endswith("mm²")
+    opened.session.choose(opened.study.stacks.topLevelItem(1).text(0))
+    assert len(viewer.layers) == 1  # they lay on the other stack's slices
+
+
+def test_without_a_spacing_a_ruler_tells_pixels(study):
+    from dataclasses import replace
+
+    from napari_cmr.ui.rulers import told
+
+    geometry = replace(study.sax.geometry, spacing_known=False)
+    bare = replace(study.sax, geometry=geometry)
+    assert told(bare, np.array([[0, 2, 0, 0], [0, 2, 3, 4]]), "line") == "5.0 pixels"

@@ -1,0 +1,126 @@
+"""Rulers and regions drawn on the pictures, with their numbers beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from napari.layers import Shapes
+from qtpy.QtCore import QTimer
+
+from napari_cmr.core import Stack
+from napari_cmr.measure.region import length, pixels_in, region
+from napari_cmr.ui.layers import image_grid
+
+_COLOUR = "#ffe08a"
+_LINES = ("line", "path")
+_AREAS = {"ellipse": True, "rectangle": False}
+
+
+class Rulers:
+    """A shapes layer on the slices where its lines and ellipses were drawn.
+
+    They are for looking only: nothing of them is kept.
+
+    Parameters
+    ----------
+    viewer
+        The napari viewer.
+    stack
+        Gives the stack on show, None where there is none.
+    """
+
+    def __init__(self, viewer: Any, stack: Callable[[], Stack | None]) -> None:
+        self._viewer, self._stack = viewer, stack
+        self.layer: Shapes | None = None
+
+    def draw_line(self) -> None:
+        """Let the reader draw a ruler."""
+        self._draw("add_line")
+
+    def draw_region(self) -> None:
+        """Let the reader draw an ellipse."""
+        self._draw("add_ellipse")
+
+    def clear(self) -> None:
+        """Take all of them off."""
+        layer, self.layer = self.layer, None
+        if layer is not None and layer in self._viewer.layers:
+            layer.mode = "pan_zoom"
+            self._viewer.layers.remove(layer)
+
+    def texts(self) -> list[str]:
+        """What stands beside each shape."""
+        return [] if self.layer is None else [str(t) for t in self.layer.features["text"]]
+
+    def measure(self) -> None:
+        """Write the numbers beside the shapes, as they lie now."""
+        stack, layer = self._stack(), self.layer
+        if stack is None or layer is None:
+            return
+        kinds = zip(layer.data, layer.shape_type, strict=True)
+        texts = [told(stack, np.asarray(points), kind) for points, kind in kinds]
+        if texts != self.texts():
+            layer.features = pd.DataFrame({"text": texts})
+            layer.refresh_text()
+
+    def _draw(self, mode: str) -> None:
+        stack = self._stack()
+        if stack is None:
+            return
+        if self.layer is None or self.layer not in self._viewer.layers:
+            self.layer = self._add(stack)
+        self._viewer.layers.selection.active = self.layer
+        self.layer.mode = mode
+
+    def _add(self, stack: Stack) -> Shapes:
+        layer: Shapes = self._viewer.add_shapes(
+            ndim=4,
+            name="rulers",
+            edge_color=_COLOUR,
+            face_color="transparent",
+            edge_width=0.8 * min(stack.geometry.pixel_spacing),
+            features=pd.DataFrame({"text": pd.Series([], dtype=str)}),
+            feature_defaults={"text": ""},
+            text={"string": "{text}", "color": _COLOUR, "size": 12, "anchor": "upper_left"},
+            **image_grid(stack),
+        )
+        layer.events.data.connect(self._soon)
+        layer.mouse_drag_callbacks.append(self._dragged)
+        return layer
+
+    def _dragged(self, _layer: Shapes, event: Any) -> Iterator[None]:
+        """A shape is told of when it begins to be drawn, and not of how it grows."""
+        yield
+        while event.type == "mouse_move":
+            self._soon()
+            yield
+        self._soon()
+
+    def _soon(self, _event: object = None) -> None:
+        """Measure once napari has put the shape where the pointer is."""
+        QTimer.singleShot(0, self.measure)
+
+
+def told(stack: Stack, points: npt.NDArray[Any], kind: str) -> str:
+    """The numbers of one shape.
+
+    Parameters
+    ----------
+    points
+        ``(n, 4)`` phase, slice, row, column in pixels.
+    """
+    phase, index = (round(float(v)) for v in points[0, :2])
+    if not (0 <= phase < stack.shape[0] and 0 <= index < stack.shape[1]):
+        return ""
+    flat = points[:, 2:]
+    if kind in _LINES:
+        return str(length(flat, stack.geometry))
+    if kind not in _AREAS:
+        return ""
+    inside = pixels_in(flat, stack.shape[2:], round_shape=_AREAS[kind])
+    found = region(stack.pixels[phase, index], inside, stack.geometry)
+    return "" if found is None else str(found)
