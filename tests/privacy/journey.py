@@ -18,7 +18,7 @@ from pydicom.uid import RLELossless
 from napari_cmr import io
 from tests.privacy.calling import IDENTIFIED, call
 from tests.privacy.marked import UID_ROOT, WORD
-from tests.privacy.network import over_the_pacs
+from tests.privacy.network import in_the_dock, over_the_pacs
 from tests.privacy.reviewed import corrected, discs, read_back, trained
 
 
@@ -122,6 +122,7 @@ def window(study: Path, out: Path) -> None:
     for widget in QApplication.allWidgets():
         texts += _texts(widget)
     (out / "window.txt").write_text("\n".join(texts), encoding="utf-8")
+    in_the_dock(viewer, study, out)
     get_settings().save()
     napari.current_viewer().close()
     assert isinstance(dock, QWidget)

@@ -1,20 +1,48 @@
-"""A stage of the journey: the study comes from a PACS that fails, and results go back."""
+"""Stages of the journey: the study comes from a PACS, one that fails too; results go back."""
 
 from __future__ import annotations
 
 import os
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import keyring
 import pydicom
 from keyring.backends import null
+from qtpy.QtCore import Qt
 
 from tests.io.dicomweb_server import PASSWORD, USER, DicomWeb, serving
 from tests.privacy.calling import IDENTIFIED, call
+from tests.privacy.marked import WORD
 
 _LOGIN = {"NAPARI_CMR_PACS_USER": USER, "NAPARI_CMR_PACS_PASSWORD": PASSWORD}
+
+
+def in_the_dock(viewer: Any, study: Path, out: Path) -> None:
+    """Search, fetch and open in the window, where names are shown, and in no title."""
+    from qtpy.QtWidgets import QApplication, QFileDialog
+
+    target = out / IDENTIFIED / "dock"
+    target.mkdir()
+    with serving(DicomWeb(sorted(study.rglob("*.dcm")))) as url:
+        _, dock = viewer.window.add_plugin_dock_widget("napari-cmr", "PACS")
+        dock.url.setText(url)
+        dock.search.click()
+        while dock.runner.busy:
+            QApplication.processEvents()
+        (row,) = dock.studies.findItems("*", Qt.MatchFlag.MatchWildcard)
+        assert WORD in row.text(1)
+        row.setSelected(True)
+        with mock.patch.object(QFileDialog, "getExistingDirectory", return_value=str(target)):
+            dock.fetch.click()
+        while dock.runner.busy:
+            QApplication.processEvents()
+    (fetched,) = target.iterdir()
+    assert len(list(fetched.iterdir())) == len(list(study.rglob("*.dcm")))
+    titles = [viewer.title, *(widget.windowTitle() for widget in QApplication.allWidgets())]
+    (out / "titles.txt").write_text("\n".join(titles), encoding="utf-8")
 
 
 def over_the_pacs(study: Path, out: Path) -> None:

@@ -13,6 +13,7 @@ from tests.conftest import REPOSITORY
 from tests.privacy.calling import IDENTIFIED
 from tests.privacy.marked import leaks, sentinels_in, sentinels_in_file, write_marked_study
 
+pytestmark = pytest.mark.timeout(900)  # the journey is a minute's work on an idle core
 _FOLDERS = {
     "HOME": "home",
     "XDG_CONFIG_HOME": "home/config",
@@ -64,8 +65,8 @@ def test_every_kind_of_output_was_there_to_be_searched(gone):
         "batch", "corrected", "damaged.json", "deidentified", "demo", "evaluate.json", "export",
         "fetched.json", IDENTIFIED, "manifest.csv", "measure.json", "predict", "project",
         "project-compare.json", "project-list.json", "project-log.json", "project-replay.json",
-        "report", "report-of-project", "scan.json", "segment", "start", "v0002.zip", "version",
-        "versions.json", "window", "window.txt",
+        "report", "report-of-project", "scan.json", "segment", "start", "titles.txt", "v0002.zip",
+        "version", "versions.json", "window", "window.txt",
     }  # fmt: skip
     assert len(list((base / "tmp").glob("napari-cmr-report-*.txt"))) == 2
     assert list((base / "home").rglob("settings.yaml"))
