@@ -207,7 +207,7 @@ class Learning:
     def keep(self) -> None:
         """Use the new version, whatever the gate said."""
         job, status = self._decided()
-        if job is not None and not status.activated:
+        if job is not None and self._used() != status.version:
             why = "kept by the reader, who saw before and after"
             self._change_version(status.version, why)
         self._panels.say(f"{status.version} is in use.")
@@ -215,7 +215,7 @@ class Learning:
     def go_back(self) -> None:
         """Use the version that the new one came from."""
         job, status = self._decided()
-        if job is not None and status.activated:
+        if job is not None and self._used() != status.parent:
             self._change_version(status.parent, f"went back from {status.version}")
         self._panels.say(f"{status.parent} is in use; {status.version} is kept in the list.")
 
@@ -231,6 +231,11 @@ class Learning:
         self.comparison.clear()
         self._panels.outcome.hide()
         return job, JobStatus() if job is None else job.status()
+
+    def _used(self) -> str:
+        """The version in use."""
+        store = versions_of(self._session.project)
+        return "" if store is None else store.active().version
 
     def _change_version(self, version: str, why: str) -> None:
         self._do(lambda: activating(self._session.project, version, why), "")
@@ -249,7 +254,7 @@ class Learning:
         if reading is None or store is None or catalogue is None:
             self._panels.outcome.show_open_case(None, "Open a study to see both versions on it.")
             return
-        self._panels.outcome.show_open_case(None, "Running both versions on the open case…")
+        self._panels.outcome.show_open_case(None, _COMPARING)
         task = comparing(store, status.parent, status.version, reading, self._stage.phase)
 
         def commit(compared: BeforeAfter) -> None:
@@ -366,4 +371,5 @@ class Learning:
             self.runner.start(*self._waiting.popleft())
 
 
+_COMPARING = "Running both versions on the open case…"
 _IN_MEMORY = "The work is in memory only; choose a project folder in the tab Correct to learn."

@@ -51,18 +51,12 @@ class OutcomePanel(QWidget):
         self._set_version(False)
         self.show()
 
-    def show_outcome(self, status: JobStatus, holdout: OnHoldout | None) -> None:
-        """Show what the gate says of a new version."""
-        used = (
-            f"{status.version} is in use now."
-            if status.activated
-            else f"{status.parent} is still in use."
-        )
-        self._say(f"{status.sentence} {used}", error=False)
-        self.keep.setText(f"Keep {status.version}" if status.activated else f"Use {status.version}")
-        self.back.setText(
-            f"Go back to {status.parent}" if status.activated else f"Stay with {status.parent}"
-        )
+    def show_outcome(self, status: JobStatus, holdout: OnHoldout | None, used: str) -> None:
+        """Show what the gate says of a new version, and which version is in use."""
+        self._say(f"{status.sentence} {used} is in use now.", error=False)
+        new = used == status.version
+        self.keep.setText(f"Keep {status.version}" if new else f"Use {status.version}")
+        self.back.setText(f"Go back to {status.parent}" if new else f"Stay with {status.parent}")
         self._set_version(True)
         self.holdout.show_rows(_holdout_rows(holdout))
         self.holdout.setVisible(holdout is not None and bool(holdout.subjects))

@@ -106,6 +106,14 @@ def test_correct_train_compare_and_go_back(corrected, start, viewer, qtbot, tmp_
     dock.learn.tier.setCurrentIndex(1)
     assert "Expected to take" in dock.learn.expected.text()
 
+    learn(dock, qtbot, start)  # and think better of it before it has begun
+    qtbot.mouseClick(dock.learn.stop, left())
+    assert "Stopping" in dock.learn.times.text()
+    until(dock, qtbot, JobState.STOPPED)
+    assert not (tmp_path / "project" / ".napari-cmr" / "versions").exists()
+    qtbot.mouseClick(dock.outcome.dismiss, left())
+    quiet(dock, qtbot)
+
     learn(dock, qtbot, start)
     assert not dock.learn.learn.isEnabled()
     until(dock, qtbot, JobState.DONE)
@@ -144,6 +152,15 @@ def test_correct_train_compare_and_go_back(corrected, start, viewer, qtbot, tmp_
     lines = {line.split()[-1]: line for line in listed(dock)}
     assert set(lines) == {"v0001", "v0002"}
     assert lines[store.active().version].startswith("★")
+
+    (learning.job.folder / "seen").unlink()  # as if it had ended just now
+    learning.look()
+    assert learning.runner.busy  # both versions are run on the open case
+    qtbot.mouseClick(dock.outcome.back, left())
+    quiet(dock, qtbot)
+    assert not [la for la in viewer.layers if la.name.startswith((BEFORE, AFTER))]
+    assert dock.outcome.isHidden()
+    assert store.active().version == "v0001"
 
     parcel = tmp_path / "parcel.zip"
     dock.versions.hand_over_wanted.emit("v0002", parcel)

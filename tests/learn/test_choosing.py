@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
 from napari_cmr.core import CancelledError
+from napari_cmr.learn.memory import within_memory
 from napari_cmr.learn.tiers import TIERS
 from napari_cmr.learn.tiers.head import HeadConfig
 from napari_cmr.learn.tiers.quick_score import QuickScore
@@ -145,3 +147,25 @@ def test_a_slow_tier_stops_between_two_steps_and_goes_on_there(tmp_path, start, 
     tune(tmp_path / "p", manifest, tier=tier, config=config, watch=again)
     assert [done for done, _ in first.steps + again.steps] == [1, 2, 3, 4]
     assert VersionStore(tmp_path / "p").active().version == "v0001"
+
+
+@pytest.mark.parametrize("tier", ["head", "full"])
+def test_a_gpu_without_memory_steps_back_to_less_and_the_version_is_made(
+    tmp_path, start, tier, monkeypatch
+):
+    def full_gpu(work, *, batch, device, say):
+        def on_a_gpu(pictures, on):
+            if on.type == "cuda":
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return work(pictures, on)
+
+        return within_memory(on_a_gpu, batch=batch, device=torch.device("cuda"), say=say)
+
+    monkeypatch.setattr("napari_cmr.learn.tiers.remembering.within_memory", full_gpu)
+    monkeypatch.setattr("napari_cmr.learn.finetune.within_memory", full_gpu)
+    said = []
+    manifest = write_cases(tmp_path / "cases", "ab")
+    made = tune(tmp_path / "p", manifest, start, tier=tier, config=SMALL[tier], say=said.append)
+    assert made.record.version == "v0002"
+    assert any("pictures at once" in line for line in said)
+    assert any("going on on the CPU" in line for line in said)

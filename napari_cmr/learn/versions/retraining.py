@@ -108,6 +108,7 @@ def retrain(
     watch.runs_on(hardware())
     watch.stage("reading")
     loaded = load_corrections(manifests)
+    check_cancel(cancel)
     store = VersionStore(project, task=task)
     parent = store.begin(start)
     corrections = describe(loaded, {row.subject: store.holdout.key(row.subject) for row in loaded})
