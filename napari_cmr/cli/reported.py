@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari_cmr import io
 from napari_cmr.cli.labelled import Wanted, check_there, labels_given
-from napari_cmr.core import InputError, Segmentation, Stack
+from napari_cmr.core import Finding, InputError, Segmentation, Stack
 from napari_cmr.report import ReviewRecord
 
 
@@ -76,7 +76,8 @@ def _segmented(wanted: Wanted, model: str | None) -> Reported:
 
 def _of_project(wanted: Wanted, project: Path, reader: str | None) -> Reported:
     """The labels that stand in a project's log, and who made them so."""
-    from napari_cmr.review import Project, review_records, stack_key
+    from napari_cmr.review import Project, in_volume, review_records, stack_key
+    from napari_cmr.review.extent import sentence
     from napari_cmr.review.lines import lines
 
     opened = Project.look_into(project)
@@ -98,7 +99,12 @@ def _of_project(wanted: Wanted, project: Path, reader: str | None) -> Reported:
     if not wanted.spacing and history.spacing_mm is not None:  # given in the project, by hand
         z, y, x = history.spacing_mm
         images = io.load(entry, spacing=(z, y, x))
-    labelled = Segmentation.on(images, history.labels.copy(), history.model)
+    labelled = in_volume(
+        Segmentation.on(images, history.labels.copy(), history.model), history.extent
+    )
+    left_out = sentence(history.extent.left_out(images.shape[1]))
+    if left_out:
+        labelled = labelled.with_findings(Finding("slices-out", left_out))
     records = tuple(r for r in review_records(opened, key) if r.reader == line.reader)
     return Reported(
         images, labelled.with_findings(*history.findings), records, history.ed, history.es

@@ -50,6 +50,7 @@ class DragTool:
             way.append(self._place(event))
             self._on_move(way)
             yield
+        way.append(self._place(event))  # vispy leaves out moves that follow fast
         self._on_end(way)
 
     def _place(self, event: Any) -> tuple[float, float]:

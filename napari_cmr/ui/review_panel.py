@@ -64,6 +64,7 @@ class ReviewPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.state, self.frame, self.project, self.preview = _line(), _line(), _line(), _line()
+        self.state.setStyleSheet("font-weight: bold;")
         self.trouble = _line()
         self.trouble.setStyleSheet(
             "padding: 6px; border-radius: 3px; color: white; background: #a33a1a;"
@@ -104,7 +105,7 @@ class ReviewPanel(QWidget):
     def show_state(self, state: State, steps: int) -> None:
         """Say how far the review of the stack is."""
         count = {0: "", 1: ", 1 step"}.get(steps, f", {steps} steps")
-        self.state.setText(f"<b>{_STATES[state]}</b>{count}.")
+        self.state.setText(f"{_STATES[state]}{count}.")
         self.flag.setChecked(state is State.FLAGGED)
 
     def show_frame(self, phase: int, slice_index: int, said: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from napari_cmr.cli.reporting import report as verb
 from napari_cmr.core import InputError
-from napari_cmr.review import Project, Verdict
+from napari_cmr.review import Extent, Project, Verdict
 from tests.report.test_report import html_text
 from tests.review.conftest import dab, opened, square, tiny_folder  # noqa: F401  a fixture
 
@@ -34,6 +34,22 @@ def test_the_page_shows_what_stands_in_the_log(tiny_folder, tmp_path):  # noqa: 
     assert "ada corrected by hand LV cavity; 1 frame (phase 2, slice 1)" in text
     assert "ada, 1 of 20 frames on 20" in text
     assert "LV myocardium" not in text  # that stroke was undone
+
+
+def test_slices_out_of_the_volumes_are_out_and_told(tiny_folder, tmp_path):  # noqa: F811
+    project = Project.open(tmp_path / "project")
+    session = opened(tiny_folder, project, "ada")
+    session.predict(square)
+    session.mark_slices(Extent(base=1))
+    expected = session.measures.edv_ml
+    project.close()
+    verb(tiny_folder, tmp_path / "out", project=tmp_path / "project")
+    told = {
+        n["name"]: n for n in json.loads((tmp_path / "out" / "numbers.json").read_text())["numbers"]
+    }
+    assert told["lv_edv_ml"]["value"] == pytest.approx(expected, rel=1e-4)
+    text = " ".join(html_text(tmp_path / "out" / "report.html").split())
+    assert "Slice 0 is out of the volumes, as the reader marked it." in text
 
 
 def test_several_readers_are_told_apart(tiny_folder, tmp_path):  # noqa: F811
