@@ -21,8 +21,9 @@ SUBJECTS = 3
 
 @pytest.fixture(autouse=True)
 def at_our_own_pace(monkeypatch):
-    """The tests' training need not wait behind windows."""
+    """Neither the tests' training nor the count need wait for a reader at work."""
     monkeypatch.setattr("napari_cmr.review.training.POLITE", 0)
+    monkeypatch.setattr("napari_cmr.ui.learning.COUNT_MS", 20)
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +60,10 @@ def move(dock, folder):
 
 
 @pytest.fixture
-def corrected(dock, people, qtbot, tmp_path):
-    """A window on a project in which three people's phases were corrected and accepted."""
+def corrected(dock, people, qtbot, tmp_path, request):
+    """A window on a project in which three people's phases, or fewer, were accepted."""
     move(dock, tmp_path / "project")
-    for folder, study in people:
+    for folder, study in people[: getattr(request, "param", SUBJECTS)]:
         dock.open(folder)
         settle(dock, qtbot)
         dock.session.apply_prediction(truth_of(study)(dock.session.stack))
@@ -197,6 +198,7 @@ def left():
     return Qt.MouseButton.LeftButton
 
 
+@pytest.mark.parametrize("corrected", [1], indirect=True)
 def test_pause_close_the_window_find_it_again_and_stop(
     corrected, start, qtbot, tmp_path, make_napari_viewer
 ):
