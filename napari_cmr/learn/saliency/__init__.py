@@ -1,6 +1,6 @@
 """Why a network says what it says: maps on the images' grid, each with its scores."""
 
-from napari_cmr.learn.saliency.ask import TARGETS, ask
+from napari_cmr.learn.saliency.asking import TARGETS, ask
 from napari_cmr.learn.saliency.explaining import Explanation, explain
 from napari_cmr.learn.saliency.methods import METHODS
 from napari_cmr.learn.saliency.question import Question

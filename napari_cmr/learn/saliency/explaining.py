@@ -14,8 +14,11 @@ from napari_cmr.core import Cancel, InputError, Progress, check_cancel
 from napari_cmr.learn.saliency import scores as scoring
 from napari_cmr.learn.saliency.integrated import Tick
 from napari_cmr.learn.saliency.methods import METHODS
-from napari_cmr.learn.saliency.question import MapArray, Question
+from napari_cmr.learn.saliency.question import MapArray, Question, evenly
 from napari_cmr.learn.saliency.sanity import DRAWS, PICTURES, Sanity, sanity_check
+
+SCORED = 12
+"""So many pictures, evenly chosen, stand for all in the curves of deletion and insertion."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +144,8 @@ def explain(
     make = partial(METHODS[method].make, **(options or {}))
     tick = _ticks(question, method, check, len(stages), progress, cancel)
     maps = make(question, tick)
-    curves = scoring.curves(question, maps, tick)
+    some = evenly(len(question), SCORED)
+    curves = scoring.curves(question.of(some), maps[some], tick)
     sanity = None
     if check:
         sanity = sanity_check(question, lambda q: make(q, tick), maps, stages=stages)
@@ -177,7 +181,7 @@ def _ticks(
 ) -> Tick:
     """What counts the work and asks whether to go on."""
     once = METHODS[method].n_ticks(question)
-    again = METHODS[method].n_ticks(question.of(range(min(len(question), PICTURES))))
+    again = METHODS[method].n_ticks(question.of(evenly(len(question), PICTURES)))
     runs = (DRAWS + n_stages) * check
     total = once + scoring.N_CURVES * (scoring.STEPS + 1) + runs * again
     done = 0

@@ -114,3 +114,8 @@ def mixed(pictures: Tensor, seed: int = 0) -> Tensor:
     """Each channel of ``(n, c, h, w)`` with the same pixels in an order of chance."""
     chance = torch.rand(pictures.shape, generator=torch.Generator().manual_seed(seed))
     return pictures.flatten(2).gather(2, chance.flatten(2).argsort(2)).view(pictures.shape)
+
+
+def evenly(n: int, most: int) -> list[int]:
+    """At most so many of ``n`` things, evenly chosen, first and last among them."""
+    return sorted({round(i) for i in np.linspace(0, n - 1, min(n, most)).tolist()})

@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_cmr.learn.saliency.question import Explained, Question
+from napari_cmr.learn.saliency.question import Explained, Question, evenly
 
 ALIKE = 0.5
 """Rank correlation from which two maps count as alike."""
@@ -86,9 +86,9 @@ def sanity_check(
 
     Notes
     -----
-    The first `PICTURES` pictures, evenly chosen, stand for all.
+    At most `PICTURES` pictures, evenly chosen, stand for all.
     """
-    chosen = sorted({round(i) for i in np.linspace(0, len(question) - 1, PICTURES)})
+    chosen = evenly(len(question), PICTURES)
     some, before = question.of(chosen), maps[chosen]
 
     def likeness(share: float, draw: int) -> float:

@@ -89,8 +89,9 @@ class SegmenterView:
     def volumes(self, phase: int) -> dict[str, float]:
         """Soft volume of each structure in a phase."""
         with torch.inference_mode():
-            weight = next(self.network.parameters())
-            areas = self.network(self.inputs(phase).to(weight.device)).double().cpu().numpy()
+            seen = self.inputs(phase)
+            weight = next(self.network.parameters(), seen)
+            areas = self.network(seen.to(weight.device)).double().cpu().numpy()
         return dict(zip(self.structures, (areas * self.ml[:, None]).sum(0).tolist(), strict=True))
 
     def onto(self, phases: Sequence[int], maps: Tensor) -> MapArray:
