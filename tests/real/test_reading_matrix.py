@@ -220,3 +220,24 @@ def test_the_animals_phases_are_found_without_true_trigger_times(
     pixels = io.load(entry).pixels
     same = pixels if np.array_equal(pixels[0, 0], truth[0, 0]) else pixels[:, ::-1]
     np.testing.assert_array_equal(same, truth)
+
+
+@pytest.mark.parametrize("package", ["pydicom", "nibabel"])
+def test_every_file_that_comes_with_the_libraries_is_read_or_refused_in_a_sentence(package) -> None:
+    """Pictures of all kinds, damaged ones among them; nothing is downloaded."""
+    spec = importlib.util.find_spec(package)
+    root = Path(spec.origin).parent
+    files = [p for p in root.rglob("*") if p.is_file() and {"data", "tests"} & set(p.parts)]
+    files = [p for p in files if p.suffix not in (".py", ".pyc")]
+    if len(files) < 20:
+        pytest.skip(f"{package} came without its test files")
+    read, refused = 0, []
+    for path in files:
+        try:
+            for entry in io.scan(path).entries:
+                io.load(entry)
+                read += 1
+        except InputError as refusal:
+            refused.append(str(refusal))
+    assert read
+    assert all(told.endswith(".") and "\n" not in told for told in refused)
