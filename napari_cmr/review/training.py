@@ -169,7 +169,8 @@ class TrainingJob:
             sentence="The training ended without a word, as when the computer is switched off"
             f"{self._last_words()}. The version in use is as it was; start it again.",
         )
-        write_status(self.folder, lost)
+        with suppress(InputError):  # where nothing can be written it is found out again
+            write_status(self.folder, lost)
         return lost
 
     def curve(self) -> Curve:
@@ -179,7 +180,7 @@ class TrainingJob:
     def pause(self) -> None:
         """Let it wait after the step it is at."""
         if self.status().state.active:
-            (self.folder / PAUSE).touch()
+            self._flag(PAUSE)
 
     def resume(self) -> None:
         """Let it go on."""
@@ -193,7 +194,7 @@ class TrainingJob:
     def stop(self) -> None:
         """Ask it to end after the step it is at; nothing becomes of it."""
         if self.status().state.active:
-            (self.folder / STOP).touch()
+            self._flag(STOP)
 
     @property
     def stopping(self) -> bool:
@@ -207,7 +208,10 @@ class TrainingJob:
 
     def decide(self) -> None:
         """Note that somebody did."""
-        with replacing(self.folder / SEEN) as part:
+        self._flag(SEEN)
+
+    def _flag(self, name: str) -> None:
+        with replacing(self.folder / name) as part:
             part.touch()
 
     def _launch(self, command: list[str]) -> None:

@@ -206,39 +206,42 @@ class Learning:
 
     def keep(self) -> None:
         """Use the new version, whatever the gate said."""
-        job, status = self._decided()
-        if job is not None and self._used() != status.version:
-            why = "kept by the reader, who saw before and after"
-            self._change_version(status.version, why)
-        self._panels.say(f"{status.version} is in use.")
+        status = self._status()
+        why = "kept by the reader, who saw before and after"
+        self._decide(status.version, why, f"{status.version} is in use.")
 
     def go_back(self) -> None:
         """Use the version that the new one came from."""
-        job, status = self._decided()
-        if job is not None and self._used() != status.parent:
-            self._change_version(status.parent, f"went back from {status.version}")
-        self._panels.say(f"{status.parent} is in use; {status.version} is kept in the list.")
+        status = self._status()
+        told = f"{status.parent} is in use; {status.version} stays in the list."
+        self._decide(status.parent, f"went back from {status.version}", told)
 
     def dismiss(self) -> None:
         """Take note of a training that brought no version."""
-        self._decided()
+        self._decide("", "", "")
 
-    def _decided(self) -> tuple[TrainingJob | None, JobStatus]:
-        job = self.job
-        if job is not None:
-            job.decide()
+    def _status(self) -> JobStatus:
+        return JobStatus() if self.job is None else self.job.status()
+
+    def _decide(self, version: str, why: str, sentence: str) -> None:
+        """Use a version if another is used, and note that somebody decided."""
         self.runner.cancel()  # a comparison that still goes on
         self.comparison.clear()
         self._panels.outcome.hide()
-        return job, JobStatus() if job is None else job.status()
+        try:
+            if self.job is not None:
+                self.job.decide()
+            if version and self._used() != version:
+                self._do(lambda: activating(self._session.project, version, why), sentence)
+            else:
+                self._panels.say(sentence)
+        except InputError as error:
+            self._panels.say(str(error), error=True)
 
     def _used(self) -> str:
         """The version in use."""
         store = versions_of(self._session.project)
         return "" if store is None else store.active().version
-
-    def _change_version(self, version: str, why: str) -> None:
-        self._do(lambda: activating(self._session.project, version, why), "")
 
     def _show_end(self, status: JobStatus) -> None:
         if status.state is not JobState.DONE:
@@ -343,9 +346,13 @@ class Learning:
         self._panels.outcome.set_shown(name)
 
     def _tell_job(self, say: Callable[[TrainingJob], None]) -> None:
-        if self.job is not None:
+        if self.job is None:
+            return
+        try:
             say(self.job)
-            self.look()
+        except InputError as error:
+            self._panels.say(str(error), error=True)
+        self.look()
 
     def _do(self, task: Callable[[], Task[None]], sentence: str) -> None:
         """Do something to versions in a thread, and draw them anew."""
