@@ -6,17 +6,20 @@ import ctypes
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pydicom
 import pytest
 
 from napari_cmr import io, measure, phantom
-from napari_cmr.core import View
+from napari_cmr.core import InputError, View
 from napari_cmr.io.dicomweb import Pacs, Stored, results_in
 from napari_cmr.io.pacs_login import Login
 from napari_cmr.io.pacs_search import Query
@@ -31,11 +34,9 @@ URL = "http://127.0.0.1:8042/dicom-web"
 CONFIG = phantom.PhantomConfig(n_phases=2, n_slices=4, rows=48, columns=52, pixel_mm=(4.0, 4.0))
 
 
-@pytest.fixture(scope="module")
-def orthanc(tmp_path_factory):
-    """Process id of a running Orthanc in a network of its own."""
-    _skip_where_impossible()
-    folder = tmp_path_factory.mktemp("orthanc")  # pytest makes it its owner's only
+@contextmanager
+def running(folder):
+    """An Orthanc in a network of its own, on what its folder held before; gives its process."""
     config = {
         "StorageDirectory": str(folder / "db"),
         "IndexDirectory": str(folder / "db"),
@@ -51,6 +52,7 @@ def orthanc(tmp_path_factory):
     script = 'ip link set lo up && exec Orthanc "$0"'
     command = ["unshare", "--net", "sh", "-c", script, str(folder / "config.json")]
     server = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+    drain = threading.Thread(target=lambda: None)
     try:
         said = []
         for line in server.stderr:
@@ -61,12 +63,21 @@ def orthanc(tmp_path_factory):
             pytest.fail("Orthanc did not start: " + "".join(said[-5:]))
         drain = threading.Thread(target=server.stderr.read)  # a full pipe would stop it
         drain.start()
-        yield server.pid
+        yield server
     finally:
         server.terminate()
         server.wait(timeout=60)
-    drain.join()
-    server.stderr.close()
+        if drain.ident is not None:
+            drain.join()
+        server.stderr.close()
+
+
+@pytest.fixture(scope="module")
+def orthanc(tmp_path_factory):
+    """Process id of a running Orthanc."""
+    _skip_where_impossible()
+    with running(tmp_path_factory.mktemp("orthanc")) as server:  # pytest makes it its owner's only
+        yield server.pid
 
 
 def _skip_where_impossible():
@@ -82,21 +93,23 @@ def _skip_where_impossible():
         pytest.skip("this system lets no test make a network namespace")
 
 
+def in_the_network_of(process, function):
+    """Call a function in a process's network: namespaces are a matter of one thread."""
+
+    def enter():
+        libc = ctypes.CDLL(None, use_errno=True)
+        with Path(f"/proc/{process}/ns/net").open() as network:
+            assert libc.setns(network.fileno(), CLONE_NEWNET) == 0
+        return function()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(enter).result()
+
+
 @pytest.fixture
 def beside(orthanc):
-    """Call a function in Orthanc's network: namespaces are a matter of one thread."""
-
-    def call(function):
-        def enter():
-            libc = ctypes.CDLL(None, use_errno=True)
-            with Path(f"/proc/{orthanc}/ns/net").open() as network:
-                assert libc.setns(network.fileno(), CLONE_NEWNET) == 0
-            return function()
-
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(enter).result()
-
-    return call
+    """Call a function in Orthanc's network."""
+    return partial(in_the_network_of, orthanc)
 
 
 @pytest.fixture
@@ -191,3 +204,30 @@ def test_a_study_goes_to_orthanc_and_back_and_its_results_are_found_there(beside
 def test_the_terminal_tells_a_wrong_password_and_no_match(terminal):
     assert "refused the login (401)" in terminal("search", code=2, password="wrong").stderr
     assert "No study matches" in terminal("search", "--patient-id", "PH-2", code=2).stderr
+
+
+def test_an_orthanc_that_goes_in_the_middle_costs_only_what_had_not_come(study, tmp_path):
+    _skip_where_impossible()
+    pacs = Pacs(Server(URL, timeout_s=2.0), Login(USER, PASSWORD))
+    images = sorted(study[0].iterdir())
+    (tmp_path / "orthanc").mkdir()
+    with running(tmp_path / "orthanc") as server:
+        beside = partial(in_the_network_of, server.pid)
+        beside(lambda: pacs.store(images))
+        (found,) = beside(lambda: pacs.search(Query("PH-1"))).studies
+
+        def gone_after_two(done, total):
+            if done == 2:
+                server.kill()
+
+        with pytest.raises(InputError, match=f"2 of {len(images)} files are kept"):
+            beside(lambda: pacs.fetch(found.uid, tmp_path / "got", progress=gone_after_two))
+    assert len(list((tmp_path / "got").glob("[!.]*"))) == 2
+    with running(tmp_path / "orthanc") as server:
+        beside = partial(in_the_network_of, server.pid)
+        server.send_signal(signal.SIGSTOP)
+        with pytest.raises(InputError, match="did not answer"):
+            beside(lambda: pacs.search(Query("PH-1")))
+        server.send_signal(signal.SIGCONT)
+        got = beside(lambda: pacs.fetch(found.uid, tmp_path / "got"))
+    assert (got.had, got.came) == (2, len(images) - 2)
