@@ -247,7 +247,12 @@ class Learning:
         if status.state is not JobState.DONE:
             self._panels.outcome.show_end(status)
             return
-        self._panels.outcome.show_outcome(status, on_holdout(self._session.project, status.version))
+        try:
+            holdout, used = on_holdout(self._session.project, status.version), self._used()
+        except InputError as error:  # the version was removed, or its record is damaged
+            self._panels.say(str(error), error=True)
+            return
+        self._panels.outcome.show_outcome(status, holdout, used)
         self._compare(status)
 
     def _compare(self, status: JobStatus) -> None:
