@@ -32,6 +32,9 @@ def verbs(study: Path, out: Path) -> None:
     call("export", study, "--labels", labels, "--nifti", "--csv", "--out", out / "export")
     call("export", study, "--labels", labels, "--dicom", "--out", out / IDENTIFIED)
     call("export", study, "--deidentify", "--out", out / "deidentified")
+    asked = ("--target", "volume:LV", "--method", "gradient", "--no-check", "--labels", labels)
+    maps = ("--out", out / "explain" / "map.nii.gz", "--dicom", out / IDENTIFIED)
+    call("explain", study, *asked, *maps)
     call("demo", study, "--headless", "--out", out / "demo")
 
 
