@@ -25,6 +25,7 @@ from napari_cmr.review import (
 )
 from napari_cmr.review.worklist import by_subject, places
 from napari_cmr.ui.arriving import Arriving
+from napari_cmr.ui.beside import Beside
 from napari_cmr.ui.corrections import Corrections
 from napari_cmr.ui.keys import Keys
 from napari_cmr.ui.layers import Source
@@ -100,6 +101,7 @@ class Coordinator:
         self.arriving = Arriving(viewer)
         self.keys = Keys(viewer)
         self.viewing = Viewing(viewer, session, self.stage, panels.viewing, self.keys, runner)
+        self.beside = Beside(viewer, session, self.stage, panels.viewing, runner, panels.say)
         self.studies = Studies(
             session, panels.studies, self.keys, runner, self.open_listed, panels.say
         )
@@ -117,6 +119,7 @@ class Coordinator:
         self.session.changed.disconnect(self._on_changed)
         self._viewer.layers.events.inserted.disconnect(self._on_layer)
         self.studies.close()
+        self.beside.close()
         self.viewing.close()
         self.corrections.close()
         self.keys.close()
@@ -149,6 +152,13 @@ class Coordinator:
         else:
             self._open_read(catalogue, stack=stack)
 
+    def show_beside(self, key: str) -> None:
+        """Show a study of the list beside the one under review, with the numbers of both."""
+        study = self.studies.worklist.find(key)
+        if study is not None:
+            who = self.studies.title_of(study)
+            self.beside.show_study(study.first, f"{who} {self.studies.same_person(key)}")
+
     def choose(self, stack_id: str, spacing: tuple[float, float, float] | None = None) -> None:
         """Show another stack, or the same with the spacing that the reader gave."""
         self._start(lambda: self.session.choosing(stack_id, spacing))
@@ -179,6 +189,7 @@ class Coordinator:
     def _connect_panels(self) -> None:
         panels, session = self._panels, self.session
         panels.studies.folder_wanted.connect(self.open)
+        panels.studies.beside_wanted.connect(self.show_beside)
         panels.study.stack_wanted.connect(self.choose)
         panels.spacing.spacing_given.connect(self._take_spacing)
         panels.segment.segment_wanted.connect(self.segment)
@@ -308,6 +319,7 @@ class Coordinator:
 
     def _moved(self, phase: int) -> None:
         self._panels.measures.show_phase(phase)
+        self.beside.moved()
         self.corrections.moved()
 
     def _draw_stack(self) -> None:
@@ -331,6 +343,7 @@ class Coordinator:
         panels.spacing.setVisible(stack is not None and not stack.geometry.spacing_known)
         panels.segment.set_has_stack(stack is not None)
         self.viewing.show_stack()
+        self.beside.show_stack()
         panels.measures.set_has_stack(stack is not None)
         self._draw_numbers()
 
@@ -338,6 +351,7 @@ class Coordinator:
         session, panels = self.session, self._panels
         panels.set_can_save(session.segmentation is not None)
         panels.show_numbers(session.measures)
+        self.beside.show_numbers()
         panels.measures.show_measures(session.measures, session.segmentation)
         panels.measures.show_phase(self.stage.phase)
 

@@ -36,6 +36,7 @@ class Rulers:
     def __init__(self, viewer: Any, stack: Callable[[], Stack | None]) -> None:
         self._viewer, self._stack = viewer, stack
         self.layer: Shapes | None = None
+        self._is_drawn = False
 
     def draw_line(self) -> None:
         """Let the reader draw a ruler."""
@@ -47,7 +48,7 @@ class Rulers:
 
     def clear(self) -> None:
         """Take all of them off."""
-        layer, self.layer = self.layer, None
+        layer, self.layer, self._is_drawn = self.layer, None, False
         if layer is not None and layer in self._viewer.layers:
             layer.mode = "pan_zoom"
             self._viewer.layers.remove(layer)
@@ -59,7 +60,7 @@ class Rulers:
     def measure(self) -> None:
         """Write the numbers beside the shapes, as they lie now."""
         stack, layer = self._stack(), self.layer
-        if stack is None or layer is None:
+        if stack is None or layer is None or self._is_drawn:
             return
         kinds = zip(layer.data, layer.shape_type, strict=True)
         texts = [told(stack, np.asarray(points), kind) for points, kind in kinds]
@@ -93,11 +94,12 @@ class Rulers:
         return layer
 
     def _dragged(self, _layer: Shapes, event: Any) -> Iterator[None]:
-        """A shape is told of when it begins to be drawn, and not of how it grows."""
+        """To write beside a shape while it is drawn would end its drawing."""
+        self._is_drawn = True
         yield
         while event.type == "mouse_move":
-            self._soon()
             yield
+        self._is_drawn = False
         self._soon()
 
     def _soon(self, _event: object = None) -> None:

@@ -139,6 +139,20 @@ class Studies:
         else:
             self._open(study.catalogue, "")
 
+    def title_of(self, study: ListedStudy) -> str:
+        """What the list calls a study: by whose it is, unless names are hidden."""
+        if not self._panel.names.isChecked():
+            return f"Study {study.number}"
+        return f"{study.number}  {self.names.get(study.key) or study.place}"
+
+    def same_person(self, key: str) -> str:
+        """What the files say of whether a study is of the same person as the open one."""
+        one = self.names.get(key, "")
+        other = self.names.get(self._current or "", "")
+        if not one or not other:
+            return "(the files do not say whether this is the same person)"
+        return "(the same name)" if one == other else "(ANOTHER NAME than the study under review)"
+
     def put_in_order(self, order: Order) -> None:
         """List as found, at random (another one each time), or the most uncertain first."""
         self._order = order
@@ -264,9 +278,7 @@ class Studies:
     def _row(self, study: ListedStudy) -> Row:
         first = study.first
         others = [e for e in study.catalogue.entries if e is not first]
-        shown = self._panel.names.isChecked()
-        who = self.names.get(study.key) or study.place
-        title = f"{study.number}  {who}" if shown else f"Study {study.number}"
+        title = self.title_of(study)
         value = uncertainty_of(study, self._doubt, self._known)
         line = replace(self._line(first), uncertainty="" if value is None else f"{value:.2f}")
         return Row(study.key, title, line, tuple(self._line(e) for e in others))
@@ -284,9 +296,7 @@ class Studies:
     def _notes(self) -> str:
         notes = []
         if self._order is Order.UNCERTAIN:
-            values = [
-                uncertainty_of(s, self._doubt, self._known) for s in self.worklist.studies
-            ]
+            values = [uncertainty_of(s, self._doubt, self._known) for s in self.worklist.studies]
             lacking = sum(value is None for value in values)
             if lacking == len(values):
                 notes.append("No study's uncertainty is known yet, so they stand as listed.")

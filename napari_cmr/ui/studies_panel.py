@@ -65,6 +65,8 @@ class StudiesPanel(QWidget):
     study_wanted = Signal(str, str)
     """Key of a study, and name of a stack of it, or an empty one for the first."""
     next_wanted = Signal()
+    beside_wanted = Signal(str)
+    """Key of a study to be shown beside the open one."""
     stop_wanted = Signal()
     order_wanted = Signal(object)
     names_wanted = Signal(bool)
@@ -88,6 +90,9 @@ class StudiesPanel(QWidget):
         self.next = QPushButton("Next study")
         self.next.setToolTip("N: open the next study of the list")
         self.next.clicked.connect(self.next_wanted)
+        self.beside = QPushButton("Show beside")
+        self.beside.setToolTip("The chosen study beside the open one, with the numbers of both")
+        self.beside.clicked.connect(self._want_beside)
         self.stop = QPushButton("Stop")
         self.stop.clicked.connect(self.stop_wanted)
         self.progress, self.notes = QLabel(), QLabel()
@@ -173,6 +178,7 @@ class StudiesPanel(QWidget):
         choices.addWidget(self.order, 0, 1)
         choices.addWidget(self.names, 0, 2)
         choices.addWidget(self.next, 0, 3)
+        choices.addWidget(self.beside, 0, 4)
         choices.setColumnStretch(1, 1)
         listing = QHBoxLayout()
         listing.addWidget(self.progress, stretch=1)
@@ -212,6 +218,11 @@ class StudiesPanel(QWidget):
     def _activated(self, item: QTreeWidgetItem) -> None:
         stack = item.data(0, _STACK) if item.parent() is not None else ""
         self.study_wanted.emit(item.data(0, _KEY), stack)
+
+    def _want_beside(self) -> None:
+        item = self.list.currentItem()
+        if item is not None:
+            self.beside_wanted.emit(item.data(0, _KEY))
 
     def _ask_for_folder(self) -> None:
         if folder := QFileDialog.getExistingDirectory(self, "Open a study or a folder of studies"):
