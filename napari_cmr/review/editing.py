@@ -74,8 +74,8 @@ def start(reading: Reading, reader: str, given: GivenLabels) -> Record:
     where = inside(box)
     is_given = np.zeros(history.shape[:2], np.bool_)
     is_given[tuple(np.transpose(list(given.frames)))] = True
-    changing = is_given[:, :, None, None] & ~history.protected()
-    after = np.where(changing, given.labels, history.labels)[where]
+    changing = is_given[where[:2]][:, :, None, None] & ~history.protected(where)
+    after = np.where(changing, given.labels[where], history.labels[where])
     patch = Patch.of(box, history.labels[where], after)
     frames = [list(frame) for frame in sorted(given.frames)]
     return record_of(reading, reader, Kind.START, patch, frames=frames, source=given.source)
@@ -104,14 +104,13 @@ def prediction(
     history = reading.history
     if found.labels.shape != history.shape:
         raise InputError("The prediction is not on the grid of the stack; predict it again.")
-    labels = found.labels
-    if not over_expert:
-        labels = np.where(history.protected(), history.labels, labels)
-    box = changed_box(history.labels, labels)
-    patch = None
+    box, patch = changed_box(history.labels, found.labels), None
     if box is not None:
         where = inside(box)
-        patch = Patch.of(box, history.labels[where], labels[where])
+        labels = found.labels[where]
+        if not over_expert:
+            labels = np.where(history.protected(where), history.labels[where], labels)
+        patch = _patch(reading, box, labels)
     geometry = reading.stack.geometry
     return record_of(
         reading,

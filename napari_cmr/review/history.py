@@ -183,10 +183,16 @@ class History:
         """Own frames and those taken from a file: what interpolation starts from and leaves."""
         return self.own_frames() | self._touched_by(Touch.TAKEN)
 
-    def protected(self) -> npt.NDArray[np.bool_]:
-        """``(t, z, y, x)`` pixels that a new prediction leaves alone unless told otherwise."""
-        accepted = self._verdicts == _VERDICTS.index(Verdict.ACCEPTED)
-        protected: npt.NDArray[np.bool_] = (self.touched > 0) | accepted[:, :, None, None]
+    def protected(self, where: tuple[slice, ...] = (slice(None),) * 4) -> npt.NDArray[np.bool_]:
+        """``(t, z, y, x)`` pixels that a new prediction leaves alone unless told otherwise.
+
+        Parameters
+        ----------
+        where
+            The part that is asked for.
+        """
+        accepted = self._verdicts[where[:2]] == _VERDICTS.index(Verdict.ACCEPTED)
+        protected: npt.NDArray[np.bool_] = (self.touched[where] > 0) | accepted[:, :, None, None]
         return protected
 
     def _touched_by(self, touch: Touch) -> set[Frame]:

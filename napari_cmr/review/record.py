@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_cmr.core import InputError, LabelArray
 
@@ -132,16 +133,25 @@ def inside(box: Box) -> tuple[slice, slice, slice, slice]:
 
 def changed_box(before: LabelArray, after: LabelArray) -> Box | None:
     """The smallest box that holds all differences of two 4-D arrays; None where there is none."""
-    different = before != after
-    if not different.any():
+    frames = np.array(
+        [
+            [not np.array_equal(a, b) for a, b in zip(*pair, strict=True)]
+            for pair in zip(before, after, strict=True)
+        ],
+        np.bool_,
+    )
+    if not frames.any():
         return None
-    ends = []
-    for axis in range(4):
-        others = tuple(a for a in range(4) if a != axis)
-        found = np.flatnonzero(different.any(axis=others))
-        ends.append((int(found[0]), int(found[-1]) + 1))
-    t, z, y, x = ends
+    t, z = (_ends(np.asarray(frames.any(axis=axis))) for axis in (1, 0))
+    near = (slice(*t), slice(*z))
+    different = before[near] != after[near]
+    y, x = (_ends(np.asarray(different.any(axis=(0, 1, axis)))) for axis in (3, 2))
     return t, z, y, x
+
+
+def _ends(found: npt.NDArray[np.bool_]) -> tuple[int, int]:
+    where = np.flatnonzero(found)
+    return int(where[0]), int(where[-1]) + 1
 
 
 def pack(labels: LabelArray) -> bytes:
