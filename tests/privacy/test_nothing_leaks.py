@@ -62,8 +62,8 @@ def test_every_kind_of_output_was_there_to_be_searched(gone):
     base, _ = gone
     written = {p.relative_to(base / "out").parts[0] for p in (base / "out").rglob("*")}
     assert written == {
-        "batch", "corrected", "damaged.json", "deidentified", "demo", "evaluate.json", "explain", "export",
-        "fetched.json", IDENTIFIED, "manifest.csv", "measure.json", "predict", "project",
+        "batch", "corrected", "damaged.json", "deidentified", "demo", "evaluate.json", "explain",
+        "export", "fetched.json", IDENTIFIED, "manifest.csv", "measure.json", "predict", "project",
         "project-compare.json", "project-list.json", "project-log.json", "project-replay.json",
         "report", "report-of-project", "scan.json", "segment", "start", "titles.txt", "v0002.zip",
         "version", "versions.json", "window", "window.txt",
