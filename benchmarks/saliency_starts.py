@@ -190,7 +190,7 @@ def run(args: argparse.Namespace) -> None:
     model = load_model()
     rows = read_manifest(args.data / "acdc" / "manifest.csv", need_labels=True)
     done = {(r["start"], r["crop"]) for r in read_results(args.results)}
-    for crop in ("heart", "whole"):
+    for crop in args.crops:
         if all((start, crop) in done for start in args.starts):
             continue
         frames: dict[str, dict[str, list[Frame]]] = {"train": {}, "validation": {}}
@@ -254,6 +254,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--starts", nargs="+", default=list(STARTS))
     parser.add_argument("--methods", nargs="+", default=["gradcam", "integrated"])
+    parser.add_argument("--crops", nargs="+", default=["heart", "whole"])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--report", action="store_true")
     args = parser.parse_args()

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from napari.layers import Image
 from napari.utils.colormaps import Colormap
+from scipy.ndimage import gaussian_filter
 
 from napari_cmr.core import Stack
 from napari_cmr.ui.layers import image_grid
@@ -16,7 +17,8 @@ OVERLAY = "napari-cmr overlay"
 """Key in the metadata of a layer that lies over the images."""
 
 _MOST_ENTROPY = 0.8
-_STRONGEST = 99.5
+_STRONGEST = 99.0
+_SMOOTH_MM = 2.0
 _DOUBT = [[0.5, 0.1, 0.5, 0.0], [0.8, 0.2, 0.5, 0.7], [1.0, 0.85, 0.2, 1.0]]
 _SIGNED = [
     [0.1, 0.35, 1.0, 1.0],
@@ -55,8 +57,13 @@ class Overlays:
     def show_map(
         self, stack: Stack, title: str, maps: npt.NDArray[np.float32], opacity: float
     ) -> None:
-        """Draw what a number hangs on: warm speaks for it, blue against it."""
-        sizes = np.abs(maps[maps != 0])
+        """Draw what a number hangs on: warm speaks for it, blue against it.
+
+        It is smoothed a little for the eye; the numbers beside it are of the map as it is.
+        """
+        width = [_SMOOTH_MM / mm for mm in stack.geometry.pixel_spacing]
+        maps = gaussian_filter(maps, (0, 0, *width))
+        sizes = np.abs(maps[np.abs(maps) > np.abs(maps).max(initial=0) / 1000])
         most = float(np.percentile(sizes, _STRONGEST)) if sizes.size else 1.0
         signed = bool((maps < 0).any())
         colours = _SIGNED if signed else _POSITIVE

@@ -12,7 +12,7 @@ from napari_cmr.review.explaining import explaining
 from napari_cmr.ui.overlays import Overlays
 from napari_cmr.ui.stage import Stage
 from napari_cmr.ui.task_runner import TaskRunner
-from napari_cmr.ui.why_panel import WhyPanel, Wish
+from napari_cmr.ui.why_panel import WhyPanel, Wish, method_title
 
 if TYPE_CHECKING:
     from napari_cmr.learn.saliency import Explanation
@@ -117,7 +117,8 @@ class Why:
         failed = found.sanity is not None and not found.sanity.passed
         sentence = found.sanity.sentence if failed and found.sanity is not None else ""
         lines = tuple(line for line in found.lines if line != sentence)
-        self._panel.show_scores((f"By {found.method} of {found.model}.", *lines), failed=sentence)
+        head = f"{method_title(found.method)}, {found.model}."
+        self._panel.show_scores((head, *lines), failed=sentence)
         self._go_to_what_is_explained(found)
 
     def _go_to_what_is_explained(self, found: Explanation) -> None:

@@ -217,6 +217,12 @@ class WhyPanel(QWidget):
         layout.addWidget(why)
 
 
+def method_title(name: str) -> str:
+    """What a reader calls a method."""
+    titles = {value: title for title, value in (METHODS | OF_TRANSFORMER).items()}
+    return titles[name].removesuffix(" (slow)")
+
+
 def _row(*widgets: QWidget) -> QHBoxLayout:
     row = QHBoxLayout()
     for widget in widgets:
