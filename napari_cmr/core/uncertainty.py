@@ -45,6 +45,23 @@ class Uncertainty:
         structures = {name: values[index] for name, values in self.structures.items()}
         return replace(self, entropy=self.entropy[index], structures=structures)
 
+    def only_in(self, frames: npt.NDArray[np.bool_], before: Uncertainty | None) -> Uncertainty:
+        """That of some frames, ``(t, z)``; the others are as they were before, or not looked at.
+
+        ``study`` stays what it was before, where there was one.
+        """
+        old = self._unknown() if before is None else before
+        structures = {
+            name: np.where(frames, values, old.structures.get(name, np.nan))
+            for name, values in self.structures.items()
+        }
+        entropy = np.where(frames[:, :, None, None], self.entropy, old.entropy)
+        return Uncertainty(entropy, structures, old.study)
+
+    def _unknown(self) -> Uncertainty:
+        nothing = {name: np.full_like(v, np.nan) for name, v in self.structures.items()}
+        return Uncertainty(np.zeros_like(self.entropy), nothing, self.study)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON, by study, slice and structure; null: not looked at."""
         return {

@@ -52,8 +52,4 @@ def _merged(found: Segmentation, reading: Reading, wanted: np.ndarray) -> Uncert
     news, known = found.uncertainty, reading.uncertainty
     if news is None:
         return known
-    if known is None:
-        entropy = np.where(wanted[:, :, None, None], news.entropy, np.float16(0))
-        return replace(news, entropy=entropy, slices=np.where(wanted, news.slices, np.nan))
-    entropy = np.where(wanted[:, :, None, None], news.entropy, known.entropy)
-    return replace(known, entropy=entropy, slices=np.where(wanted, news.slices, known.slices))
+    return news.only_in(wanted, known)

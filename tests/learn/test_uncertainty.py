@@ -99,6 +99,22 @@ def test_a_doubt_of_some_phases_and_as_plain_values(tmp_path):
     assert told["structures"]["LV"] == [[0.1, None], [0.25, 0.5]]
 
 
+def test_a_doubt_of_some_frames_leaves_the_others_as_they_were():
+    def doubt(value, study):
+        return Uncertainty(
+            np.full((1, 2, 1, 1), value, np.float16), {"LV": np.full((1, 2), value)}, study
+        )
+
+    frames = np.array([[True, False]])
+    merged = doubt(0.5, 0.2).only_in(frames, doubt(0.25, 0.1))
+    assert merged.slices.tolist() == [[0.5, 0.25]]
+    assert merged.entropy.ravel().tolist() == [0.5, 0.25]
+    assert merged.study == 0.1
+    alone = doubt(0.5, 0.2).only_in(frames, None)
+    assert np.isnan(alone.slices[0, 1])
+    assert alone.study == 0.2
+
+
 def test_calibrated_probabilities_have_no_calibration_error_and_bold_ones_have_theirs():
     rng = np.random.default_rng(2)
     true_chance = rng.uniform(0.5, 1, 200_000)
