@@ -84,7 +84,8 @@ class Start:
         """Copy the weights into a network and return their names.
 
         A first layer made for one slice gets its weights for the middle one and zeros for the
-        neighbours, so that the network begins with what it knows.
+        neighbours, so that the network begins with what it knows; one made for neighbours too
+        gives those of the middle one where there are none.
 
         Raises
         ------
@@ -111,14 +112,17 @@ class Start:
     def _fitted(self, name: str, value: Tensor, shape: torch.Size) -> Tensor:
         if value.shape == shape:
             return value
-        slices = shape[1] if len(shape) == 4 else 0
-        if value.ndim != 4 or value.shape[1] != 1 or (shape[0], 1, *shape[2:]) != value.shape:
+        fits = value.ndim == len(shape) == 4
+        fits = fits and (value.shape[0], *value.shape[2:]) == (shape[0], *shape[2:])
+        if fits and shape[1] == 1:
+            return value[:, value.shape[1] // 2][:, None]
+        if not fits or value.shape[1] != 1:
             raise ModelError(
                 f"The start {self.title} does not fit this segmenter: {name} is "
                 f"{_said(value.shape)} there and {_said(shape)} here."
             )
         widened = torch.zeros(shape)
-        widened[:, slices // 2] = value[:, 0]
+        widened[:, shape[1] // 2] = value[:, 0]
         return widened
 
 
