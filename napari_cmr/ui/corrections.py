@@ -48,6 +48,7 @@ _NAMES = {
     Kind.PROPAGATION: "propagation",
     Kind.START: "start from given labels",
     Kind.SLICES: "mark of slices",
+    Kind.LANDMARK: "place of a landmark",
     Kind.VERDICT: "verdict",
 }
 
@@ -99,6 +100,8 @@ class Corrections:
             session, stage, panel, runner, lambda: self.tools.only, panels.say
         )
         self._numbers = _timer(runner, NUMBERS_MS, show_numbers)
+        # Words can wait until the stroke is drawn: they take as long as napari's dab does.
+        self._words = _timer(runner, 0, self.show_state)
         self._position = _timer(runner, POSITION_MS, self._note_position)
         self._add_keys()
         self._connect(panel)
@@ -114,7 +117,11 @@ class Corrections:
         match event:
             case Corrected(box=box):
                 self._stage.show_labels(self._labels(), box)
+                self._panels.review.set_can_go(undo=True, redo=False)
                 self._numbers.start()
+                self._words.start()
+                self.proposals.drop()
+                return
             case Undone(step=step, again=again):
                 self._show_step(step, again=again)
             case SlicesMarked():

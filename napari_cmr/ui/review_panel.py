@@ -127,6 +127,10 @@ class ReviewPanel(QWidget):
             self.cycle,
         ):
             button.setEnabled(has_labels)
+        self.set_can_go(undo=undo, redo=redo)
+
+    def set_can_go(self, *, undo: bool, redo: bool) -> None:
+        """Whether there is a step to take back, or to do again."""
         self.undo.setEnabled(undo)
         self.redo.setEnabled(redo)
 
