@@ -14,6 +14,7 @@ from napari_cmr.learn.over_manifest import predict_manifest
 from napari_cmr.learn.segmenter import as_channels
 from napari_cmr.learn.start import read_start
 from napari_cmr.nets import load_model
+from napari_cmr.nets.card import InputGrid, Network
 from napari_cmr.nets.locate import HeartSize
 from napari_cmr.nets.unet import UNet
 
@@ -125,3 +126,18 @@ def test_infarct_is_judged_in_subjects_who_have_one(tmp_path: Path) -> None:
     assert found["s0"]["dice_INFARCT"] == 0
     assert "dice_INFARCT" not in found["s1"]
     assert found["s0"]["dice_MYO"] == found["s1"]["dice_MYO"] == 1  # wall with what is scarred
+
+
+def test_a_network_of_one_slice_takes_the_weights_of_the_middle_one() -> None:
+    start = read_start("cine-sax-unet").for_another_task((16, 32))
+    first = "encoder.stages.0.conv.unit0.conv.weight"
+    spec = Network(
+        encoder="unet",
+        channels=(16, 32),
+        structures=("BACKGROUND", "LV"),
+        grid=InputGrid(spacing_mm=1.4, size=64),
+    )
+    network = UNet(2, (16, 32), 1)
+    start.give(network, spec)
+    assert start.weights[first].shape[1] == 3
+    assert torch.equal(network.state_dict()[first][:, 0], start.weights[first][:, 1])
