@@ -123,6 +123,8 @@ def cohort_of(
 
 
 def _records(manifest: Path) -> list[dict[str, str]]:
+    if not manifest.is_file():
+        raise InputError(f"There is no manifest {manifest}.")
     try:
         with manifest.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)

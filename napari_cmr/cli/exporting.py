@@ -223,6 +223,8 @@ def _salt(file: Path | None) -> str:
     """The secret in a file, or a new one that nobody keeps."""
     if file is None:
         return secrets.token_hex(32)
+    if not file.is_file():
+        raise InputError(f"There is no file {file}; give one with a secret.")
     try:
         salt = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -32,6 +32,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         If the folder cannot be written to. The old file, if any, is untouched.
     """
     target = Path(path)
+    _refuse_unusual(target)
     suffixes = "".join(target.suffixes[-2:])
     partial = target.with_name(f".{target.name}.{_HERE}-{os.getpid()}.part{suffixes}")
     try:
@@ -100,6 +101,14 @@ def placing(
         with suppress(OSError):  # only empty folders go
             for place in new:
                 place.rmdir()
+
+
+def _refuse_unusual(target: Path) -> None:
+    """A device or a pipe would be replaced by a file, which whoever named it did not mean."""
+    if target.name in ("", ".."):
+        raise WriteError(f"'{target}' names no file to write; give its name.")
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        raise WriteError(f"{target} is a device or a pipe; give the name of a file to write.")
 
 
 def _left_of(folder: Path, series: tuple[str, ...], new: set[str]) -> list[Path]:

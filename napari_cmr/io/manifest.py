@@ -232,7 +232,7 @@ def load_scribble(
 
 def _exists(path: Path) -> bool:
     try:
-        return path.exists()
+        return path.is_file() or path.is_dir()  # a pipe never ends
     except OSError:  # a name that no file system takes
         return False
 

@@ -209,8 +209,9 @@ def _joined_affine(group: list[NiftiHead]) -> FloatArray:
 def _words(path: Path) -> tuple[Kind, View | None]:
     """Kind and view that the sidecar's or the file's own words name."""
     stem = nifti_stem(path)
+    beside = path.parent / f"{stem}.json"
     try:
-        sidecar = json.loads((path.parent / f"{stem}.json").read_text(encoding="utf-8"))
+        sidecar = json.loads(beside.read_text(encoding="utf-8") if beside.is_file() else "{}")
         description = str(sidecar.get("SeriesDescription", ""))
         image_type = [str(v) for v in sidecar.get("ImageType", ())]
     except (OSError, ValueError, AttributeError, TypeError, RecursionError):

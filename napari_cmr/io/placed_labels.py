@@ -59,7 +59,7 @@ def labels_on_stack(
 
 def _nifti_in(folder: Path) -> Path:
     usual = folder / "labels.nii.gz"
-    files = sorted(f for f in folder.iterdir() if is_nifti(f))
+    files = sorted(f for f in folder.iterdir() if is_nifti(f) and f.is_file())
     if usual in files or len(files) == 1:
         return usual if usual in files else files[0]
     raise InputError(

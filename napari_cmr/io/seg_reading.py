@@ -103,9 +103,17 @@ def _segmentations(source: _Files) -> Iterator[tuple[Path, Dataset]]:
         raise InputError("There is no DICOM segmentation there; choose the folder of one.")
 
 
+def _is_dicom(path: Path) -> bool:
+    """Whether a file begins as DICOM; others, however large, are not read."""
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
+
+
 def _read_all(paths: Iterable[Path]) -> Iterator[tuple[Path, Dataset]]:
     for path in paths:
         try:
+            if not (path.is_file() and _is_dicom(path)):
+                continue
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of values that break small rules
                 # from memory, where an element that claims gigabytes finds only what is there

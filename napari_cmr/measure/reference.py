@@ -136,6 +136,8 @@ def read_reference_table(path: Path) -> tuple[ReferenceRow, ...]:
         If it cannot be read, a row is not complete, names no number, or two rows would both fit
         one person.
     """
+    if not path.is_file():
+        raise InputError(f"There is no reference table {path}; give a CSV file.")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)

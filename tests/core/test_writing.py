@@ -58,6 +58,15 @@ def test_an_interrupt_in_the_middle_leaves_what_was_there(tmp_path, error):
     assert [p.read_text() for p in tmp_path.iterdir()] == ["old"]
 
 
+def test_what_is_no_name_of_a_file_is_refused_and_devices_and_pipes_stay(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for name, told in (("", "names no file"), ("/", "names no file"), (pipe, "a pipe")):
+        with pytest.raises(InputError, match=told), replacing(name) as part:
+            part.write_text("whole")
+    assert pipe.is_fifo()
+
+
 def test_the_files_of_one_call_come_together(tmp_path):
     with placing(tmp_path / "new" / "deep") as folder:
         for name in ("a", "b"):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import struct
+import subprocess
+import sys
 import zipfile
 import zlib
 
@@ -336,3 +339,48 @@ def test_a_checkpoint_whose_state_or_moments_are_nonsense_is_refused(tmp_path, t
     network = torch.nn.Linear(1, 1, bias=False)
     with pytest.raises(InputError, match="is damaged or of another encoder"):
         load_checkpoint(path, {"n": network}, torch.optim.AdamW(network.parameters()))
+
+
+PIPES = """
+import os, sys
+from pathlib import Path
+from napari_cmr import batch, io, measure
+from napari_cmr.cli.exporting import export
+from napari_cmr.core import InputError
+from napari_cmr.io.layouts import make_manifest
+from napari_cmr.io.manifest import read_manifest
+from napari_cmr.io.seg_reading import has_seg
+
+folder = Path(sys.argv[1])
+pipe, plain = folder / "pipe", folder / "plain"
+refused = 0
+for call in (
+    lambda: io.scan(pipe),
+    lambda: io.scan(plain),
+    lambda: measure.read_reference_table(pipe),
+    lambda: batch.cohort_of(pipe),
+    lambda: read_manifest(folder / "m.csv"),
+    lambda: make_manifest(plain, folder / "out.csv"),
+    lambda: export(folder, folder / "out", deidentify=True, salt_file=pipe),
+):
+    try:
+        call()
+    except InputError:
+        refused += 1
+print(refused, has_seg(plain))
+"""
+
+
+def test_pipes_which_never_end_are_no_files(tmp_path):
+    (tmp_path / "plain").mkdir()
+    for name in ("pipe", "plain/a.dcm", "plain/labels.nii.gz", "plain/c-icontour-manual.txt"):
+        os.mkfifo(tmp_path / name)
+    (tmp_path / "m.csv").write_text("subject,image\na,pipe\n")
+    done = subprocess.run(
+        [sys.executable, "-c", PIPES, tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.stdout.strip() == "7 False", done.stderr

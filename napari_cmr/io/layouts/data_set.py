@@ -33,7 +33,7 @@ class Tree:
             Path(base, name)
             for base, _, names in os.walk(self.folder)
             for name in names
-            if not name.startswith(".")
+            if not name.startswith(".") and Path(base, name).is_file()  # a pipe never ends
         )
         if not found:
             raise InputError(f"The folder {self.folder} is empty; give the data set's own folder.")
