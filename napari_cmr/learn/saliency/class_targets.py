@@ -137,7 +137,7 @@ def scar(stack: Stack, head: HeadModel, said: str = "") -> Question:
         network,
         inputs,
         weights,
-        float(asked),
+        float(asked.detach()),
         lambda maps: fields.onto(chosen, maps),
         tuple(chosen),
         (_probability(head, logits.detach(), index), _FIRST_ORDER),
