@@ -43,12 +43,12 @@ SUBJECTS_TO_CHOOSE, FOLDS, TRIALS, FEWEST, ONE_IN = 2, 3, 3, 3, 5
 STEPS = {"head": 200, "lora": 200, "full": 400}
 RATES = {
     "reading": 6.0,  # imports
-    "asking": 1.6,  # a phase of ten slices and four views
+    "asking": 1.3,  # a phase of ten slices, four views each
     "training head": 0.02,
-    "training lora": 2.0,
-    "training full": 2.5,
-    "judging": 3.0,
-    "choosing": 45.0,
+    "training lora": 1.3,
+    "training full": 1.4,
+    "judging": 2.4,
+    "choosing": 32.0,
 }
 """Seconds a part of each stage before a project has measured its own; docs/versions.md."""
 

@@ -86,7 +86,10 @@ class LearnPanel(QWidget):
         """Say what there is to learn from and how long it is expected to take."""
         self._can_learn = material.phases > 0
         self.material.setText(_told(material))
-        self.expected.setText(f"Expected to take {duration(seconds)}." if self._can_learn else _HOW)
+        least = "at least" if self.chosen_tier == "auto" else "about"
+        self.expected.setText(
+            f"Expected to take {least} {duration(seconds)}." if self._can_learn else _HOW
+        )
         self._enable()
 
     def show_device(self, words: str) -> None:
