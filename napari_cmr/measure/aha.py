@@ -7,6 +7,7 @@ segment 17; the attachments of the right ventricle part the septum from the free
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -108,7 +109,9 @@ def segment_of(angles: FloatArray, ring: Ring, points: Insertions) -> LabelArray
 
 
 def segment_model(
-    segmentation: Segmentation, phase: int, septum: Insertions | None = None
+    segmentation: Segmentation,
+    phase: int,
+    septum: Insertions | Mapping[int, Insertions] | None = None,
 ) -> SegmentModel | None:
     """Divide the left ventricle of one phase.
 
@@ -122,8 +125,8 @@ def segment_model(
     segmentation, phase
         Labels, and which phase of them.
     septum
-        The RV insertion points that a reader gave, for all slices (`given_insertions`); otherwise
-        they are found from the RV's labels, slice by slice.
+        The RV insertion points that a reader gave, for all slices (`given_insertions`) or by
+        slice; otherwise they are found from the RV's labels, slice by slice.
 
     Returns
     -------
@@ -132,8 +135,13 @@ def segment_model(
     """
     order = base_to_apex(segmentation, phase)
     rings = _rings(segmentation, phase, order)
-    found = rv_insertions(segmentation, phase) if septum is None else dict.fromkeys(rings, septum)
-    insertions = dict(found)
+    if septum is None:
+        insertions = dict(rv_insertions(segmentation, phase))
+    elif isinstance(septum, Insertions):
+        insertions = dict.fromkeys(rings, septum)
+    else:
+        insertions = dict(septum)
+        rings = {z: ring for z, ring in rings.items() if z in insertions or ring is Ring.CAP}
     if not rings or not insertions:
         return None
     findings: tuple[Finding, ...] = ()

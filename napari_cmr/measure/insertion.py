@@ -22,7 +22,8 @@ from napari_cmr.measure.volumes import WALL
 
 _REACH_MM = 4.0  # how far beyond the epicardium the RV's cavity may begin
 _BRIDGED_DEG = 12
-_ARC_DEG = (50.0, 200.0)
+ARC_DEG = (50.0, 200.0)
+"""Least and greatest arc of a septum."""
 _TURN = 2 * np.pi
 
 
@@ -94,7 +95,7 @@ def given_insertions(
     ends = np.deg2rad([anterior_deg, inferior_deg])
     anterior, inferior = (float(a) for a in heart_angles(ends, flip=flip))
     septum = (inferior - anterior) % _TURN
-    low, high = _ARC_DEG
+    low, high = ARC_DEG
     if not low <= np.rad2deg(septum) <= high:
         raise InputError(
             f"From the anterior to the inferior insertion point the septum would span "
@@ -126,7 +127,7 @@ def septal_arc(
     contact = _heart_order(contact) if flip else contact
     start, length = _longest_run(_bridged(contact))
     arc = length * _TURN / N_RAYS
-    if not np.deg2rad(_ARC_DEG[0]) <= arc <= np.deg2rad(_ARC_DEG[1]):
+    if not np.deg2rad(ARC_DEG[0]) <= arc <= np.deg2rad(ARC_DEG[1]):
         return None
     return float(ray_angles()[start]), float(arc)
 

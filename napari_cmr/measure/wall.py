@@ -18,6 +18,7 @@ from napari_cmr.core import (
 )
 from napari_cmr.measure import aha
 from napari_cmr.measure.centreline import METHOD, chords
+from napari_cmr.measure.insertion import Insertions
 from napari_cmr.measure.volumes import WALL
 
 METHOD_THICKNESS = f"{METHOD}, mean over the segment's chords"
@@ -75,11 +76,16 @@ def wall_motion(segmentation: Segmentation, measures: Measures) -> WallMotion:
 
 
 def segment_thickness_mm(
-    segmentation: Segmentation, phase: int
+    segmentation: Segmentation, phase: int, septum: Mapping[int, Insertions] | None = None
 ) -> tuple[dict[int, float], tuple[Finding, ...]]:
     """Mean thickness of each segment in one phase, and what stood in the way.
 
     Chords count by the slab that their slice stands for.
+
+    Parameters
+    ----------
+    septum
+        RV insertion points by slice, as a reader placed them; otherwise found from the labels.
 
     Raises
     ------
@@ -88,7 +94,7 @@ def segment_thickness_mm(
     """
     if not segmentation.geometry.spacing_known:
         raise SpacingUnknownError("The spacing is unknown, so the wall cannot be measured.")
-    model = aha.segment_model(segmentation, phase)
+    model = aha.segment_model(segmentation, phase, septum)
     if model is None:
         return {}, (aha.why_no_segments(segmentation, phase),)
     sums, weights = np.zeros(18), np.zeros(18)

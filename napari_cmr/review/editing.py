@@ -89,6 +89,17 @@ def slices(reading: Reading, reader: str, extent: Extent, at: Frame) -> Record |
     return record_of(reading, reader, Kind.SLICES, at=list(at), **extent.as_dict())
 
 
+def landmark(
+    reading: Reading, reader: str, frame: Frame, name: str, at: tuple[float, float]
+) -> Record | None:
+    """Where a reader puts a landmark, (row, column); None if it is there already."""
+    if reading.history.landmarks.get((*frame, name)) == at:
+        return None
+    return record_of(
+        reading, reader, Kind.LANDMARK, frames=[list(frame)], name=name, at=[float(v) for v in at]
+    )
+
+
 def prediction(
     reading: Reading,
     reader: str,

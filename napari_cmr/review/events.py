@@ -70,6 +70,13 @@ class SlicesMarked:
 
 
 @dataclass(frozen=True)
+class LandmarkPlaced:
+    """A reader put a landmark to another place."""
+
+    stack_id: str
+
+
+@dataclass(frozen=True)
 class ProjectChosen:
     """Another project keeps the work, or another reader does it."""
 
@@ -83,5 +90,6 @@ Event = (
     | Judged
     | PhasesSet
     | SlicesMarked
+    | LandmarkPlaced
     | ProjectChosen
 )

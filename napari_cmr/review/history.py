@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,7 @@ from napari_cmr.review.record import (
 )
 
 Shape = tuple[int, int, int, int]
+Landmark = tuple[int, int, str]
 
 
 class Touch(IntEnum):
@@ -47,6 +50,7 @@ class State(StrEnum):
 
 
 _VERDICTS = tuple(Verdict)
+_NONE, _ACCEPTED = (_VERDICTS.index(said) for said in (Verdict.NONE, Verdict.ACCEPTED))
 _CORRECTIONS = {
     Kind.STROKE: Touch.HAND,
     Kind.INTERPOLATION: Touch.AGREED,
@@ -76,6 +80,7 @@ class _Step:
     verdicts: bytes
     prediction: _Prediction
     extent: Extent
+    landmarks: Mapping[Landmark, tuple[float, float]]
 
 
 class History:
@@ -97,6 +102,8 @@ class History:
         self._prediction = _Prediction()
         self.extent = Extent()
         """Which slices count to the volumes."""
+        self.landmarks: Mapping[Landmark, tuple[float, float]] = MappingProxyType({})
+        """(phase, slice, name) to (row, column) of those that the reader placed."""
         self.ed: int | None = None
         self.es: int | None = None
         self.position: Frame | None = None
@@ -140,9 +147,9 @@ class History:
         """How far the reading is."""
         if self.flagged:
             return State.FLAGGED
-        if (self._verdicts == _VERDICTS.index(Verdict.ACCEPTED)).all():
+        if (self._verdicts == _ACCEPTED).all():
             return State.ACCEPTED
-        if self._corrections:
+        if self._corrections or self.landmarks:
             return State.CORRECTED
         return State.PREDICTED if self.has_labels else State.NEW
 
@@ -191,7 +198,7 @@ class History:
         where
             The part that is asked for.
         """
-        accepted = self._verdicts[where[:2]] == _VERDICTS.index(Verdict.ACCEPTED)
+        accepted = self._verdicts[where[:2]] == _ACCEPTED
         protected: npt.NDArray[np.bool_] = (self.touched[where] > 0) | accepted[:, :, None, None]
         return protected
 
@@ -231,6 +238,8 @@ class History:
             self._mark_taken(record)
         if record.kind is Kind.SLICES:
             self.extent = Extent.from_dict(record.body)
+        if record.kind is Kind.LANDMARK:
+            self._place(record)
         if record.kind is Kind.VERDICT:
             verdict = _VERDICTS.index(Verdict(record.body["verdict"]))
             for frame in record.body["frames"]:
@@ -247,7 +256,16 @@ class History:
 
     def _step(self, record: Record) -> _Step:
         touched = b"" if record.patch is None else pack(self.touched[record.patch.where])
-        return _Step(record, touched, self._verdicts.tobytes(), self._prediction, self.extent)
+        verdicts = self._verdicts.tobytes()
+        return _Step(record, touched, verdicts, self._prediction, self.extent, self.landmarks)
+
+    def _place(self, record: Record) -> None:
+        ((phase, index),) = record.body["frames"]
+        row, column = record.body["at"]
+        placed = {(phase, index, record.body["name"]): (float(row), float(column))}
+        self.landmarks = MappingProxyType({**self.landmarks, **placed})
+        # A frame that was judged and then changed waits for its verdict again.
+        self._verdicts[phase, index] = _NONE
 
     def _apply(self, record: Record, patch: Patch) -> None:
         before, after = patch.labels()
@@ -256,7 +274,7 @@ class History:
         self.touched[patch.where][changed] = _TOUCH.get(record.kind, Touch.NOBODY)
         # A frame that was judged and then changed waits for its verdict again.
         frames = patch.where[:2]
-        self._verdicts[frames][changed.any(axis=(2, 3))] = _VERDICTS.index(Verdict.NONE)
+        self._verdicts[frames][changed.any(axis=(2, 3))] = _NONE
 
     def _mark_taken(self, record: Record) -> None:
         """A frame that was given is known as a whole, its background too."""
@@ -285,6 +303,7 @@ class History:
             self.touched[patch.where] = unpack(step.touched, patch.shape)
         self._verdicts = np.frombuffer(step.verdicts, np.uint8).reshape(self.shape[:2]).copy()
         self._prediction, self.extent = step.prediction, step.extent
+        self.landmarks = step.landmarks
         self._undone.append(step)
 
     def _redo(self, record: Record) -> None:

@@ -31,6 +31,7 @@ class Kind(StrEnum):
     PROPAGATION = "propagation"
     START = "start"
     SLICES = "slices"
+    LANDMARK = "landmark"
     VERDICT = "verdict"
     FLAG = "flag"
     PHASES = "phases"
@@ -42,7 +43,7 @@ class Kind(StrEnum):
 PIXELS = frozenset({Kind.STROKE, Kind.PREDICTION, Kind.INTERPOLATION, Kind.PROPAGATION, Kind.START})
 """Kinds that change labels; each carries a `Patch`."""
 
-STEPS = PIXELS | {Kind.SLICES, Kind.VERDICT}
+STEPS = PIXELS | {Kind.SLICES, Kind.LANDMARK, Kind.VERDICT}
 """Kinds that undo takes back, one at a time."""
 
 
@@ -150,8 +151,7 @@ def changed_box(before: LabelArray, after: LabelArray) -> Box | None:
 
 
 def _ends(found: npt.NDArray[np.bool_]) -> tuple[int, int]:
-    where = np.flatnonzero(found)
-    return int(where[0]), int(where[-1]) + 1
+    return int(found.argmax()), len(found) - int(found[::-1].argmax())
 
 
 def pack(labels: LabelArray) -> bytes:

@@ -23,6 +23,7 @@ _ACTIONS = {
     Kind.PROPAGATION: "accepted a propagation",
     Kind.START: "started from given labels",
     Kind.SLICES: "marked the slices that count",
+    Kind.LANDMARK: "placed a landmark",
     Kind.FLAG: "flagged",
     Kind.PHASES: "set ED and ES",
 }

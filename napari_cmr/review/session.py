@@ -19,6 +19,7 @@ from napari_cmr.review import editing
 from napari_cmr.review.events import (
     Corrected,
     Judged,
+    LandmarkPlaced,
     PhasesSet,
     Segmented,
     SlicesMarked,
@@ -26,6 +27,7 @@ from napari_cmr.review.events import (
 )
 from napari_cmr.review.extent import Extent
 from napari_cmr.review.given_labels import GivenLabels, labels_given
+from napari_cmr.review.landmarks import checked
 from napari_cmr.review.open_study import OpenStudy
 from napari_cmr.review.predictors import Arrived, Predictor, sax_predictor
 from napari_cmr.review.proposal import Proposal
@@ -227,6 +229,23 @@ class ReviewSession(OpenStudy):
         if record is not None:
             self._log(reading, record)
             self.changed.emit(SlicesMarked(reading.stack.stack_id))
+
+    def place_landmark(self, frame: Frame, name: str, at: tuple[float, float]) -> None:
+        """Put a landmark of a frame, one of `SAX_LANDMARKS`, to (row, column), as one step.
+
+        The segments of that frame follow it; see `insertions_of`.
+
+        Raises
+        ------
+        InputError
+            If the frame has no landmarks, or the septum would not be one.
+        """
+        reading = self._chosen_reading()
+        checked(reading, frame, name, at)
+        record = editing.landmark(reading, self._reader, frame, name, at)
+        if record is not None:
+            self._log(reading, record)
+            self.changed.emit(LandmarkPlaced(reading.stack.stack_id))
 
     def accept_proposal(self, proposal: Proposal, frames: Iterable[Frame] | None = None) -> bool:
         """Take a proposal, or some frames of it, as one step; whether anything changed.

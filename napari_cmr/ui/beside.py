@@ -178,6 +178,9 @@ class Beside:
         main.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
         if ours is not None:
             main.splitDockWidget(dock, ours, Qt.Orientation.Horizontal)
+            middle = main.centralWidget()
+            half = 400 if middle is None else middle.width() // 2  # both pictures alike
+            main.resizeDocks([dock], [half], Qt.Orientation.Horizontal)
         dock.show()
 
     def _draw_line(self, ends: Ends | None) -> None:

@@ -29,6 +29,7 @@ class Picture(QWidget):
         self._outlines: QImage | None = None
         self._spacing = (1.0, 1.0)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(260, 200)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Large enough to read by."""

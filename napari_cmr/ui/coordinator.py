@@ -100,7 +100,9 @@ class Coordinator:
         self._runner = runner
         self.arriving = Arriving(viewer)
         self.keys = Keys(viewer)
-        self.viewing = Viewing(viewer, session, self.stage, panels.viewing, self.keys, runner)
+        self.viewing = Viewing(
+            viewer, session, self.stage, panels.viewing, self.keys, runner, panels.say
+        )
         self.beside = Beside(viewer, session, self.stage, panels.viewing, runner, panels.say)
         self.studies = Studies(
             session, panels.studies, self.keys, runner, self.open_listed, panels.say
@@ -315,11 +317,13 @@ class Coordinator:
                 self._draw_contours()
                 self._draw_reading()
         self.corrections.on_changed(event)
+        self.viewing.points.draw()
         self.studies.show_state()
 
     def _moved(self, phase: int) -> None:
         self._panels.measures.show_phase(phase)
         self.beside.moved()
+        self.viewing.points.draw()
         self.corrections.moved()
 
     def _draw_stack(self) -> None:

@@ -27,6 +27,8 @@ from napari_cmr.ui.tabs import Tab, Tabs
 from napari_cmr.ui.task_runner import TaskRunner
 from napari_cmr.ui.versions_panel import VersionsPanel
 from napari_cmr.ui.viewing_panel import ViewingPanel
+from napari_cmr.ui.why import Why
+from napari_cmr.ui.why_panel import WhyPanel
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -58,6 +60,7 @@ class CardiacDock(QWidget):
         self.measures = MeasuresPanel()
         self.numbers = _wrapped_label()
         self.learn, self.outcome, self.versions = LearnPanel(), OutcomePanel(), VersionsPanel()
+        self.why = WhyPanel()
         self.message = _wrapped_label()
         self.save = QPushButton("Save contours and measures…")
         self.save.clicked.connect(self._ask_where_to_save)
@@ -70,6 +73,10 @@ class CardiacDock(QWidget):
         self.coordinator = Coordinator(viewer, self.session, self, self.runner, predictor)
         self.learning = Learning(viewer, self.session, self.coordinator.stage, self, self)
         # A bound method: Qt lets go of it with its object, where a closure might be called cleared.
+        self.reasons = Why(
+            viewer, self.session, self.coordinator.stage, self.why, self, self.runner
+        )
+        self.destroyed.connect(self.reasons.close)
         self.destroyed.connect(self.learning.close)
         self.destroyed.connect(self.coordinator.close)
 
@@ -87,13 +94,18 @@ class CardiacDock(QWidget):
         )
 
     def show_numbers(self, measures: Measures | None) -> None:
-        """Keep the main numbers in sight under every tab."""
+        """Keep the main numbers in sight under the tabs that have no table of them."""
         self.numbers.setText("" if measures is None else summary(measures))
-        self.numbers.setVisible(measures is not None)
+        self._hide_numbers()
 
     def bring(self, tab: Tab) -> None:
         """Bring a tab to the front."""
         self.tabs.bring(tab)
+
+    def _hide_numbers(self) -> None:
+        """The tab that has the table needs no line of it."""
+        wanted = bool(self.numbers.text()) and self.tabs.shown is not Tab.SEGMENT
+        self.numbers.setVisible(wanted)
 
     def set_can_save(self, can_save: bool) -> None:
         """There is, or is not, something to save."""
@@ -101,12 +113,13 @@ class CardiacDock(QWidget):
 
     def _lay_out(self) -> None:
         self.tabs = Tabs()
-        self.tabs.add_panel(Tab.STUDIES, self.studies)
+        self.tabs.add_panel(Tab.STUDIES, self.studies, fills=True)
         for widget in (self.study, self.spacing, self.segment, self.viewing, self.measures):
             self.tabs.add_panel(Tab.SEGMENT, widget)
         self.tabs.add_panel(Tab.CORRECT, self.review)
         for widget in (self.learn, self.outcome, self.versions):
             self.tabs.add_panel(Tab.LEARN, widget)
+        self.tabs.add_panel(Tab.WHY, self.why)
         self.tabs.bring(Tab.STUDIES)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -120,6 +133,7 @@ class CardiacDock(QWidget):
         self.say("")
         self.set_can_save(False)
         self.show_numbers(None)
+        self.tabs.currentChanged.connect(self._hide_numbers)
 
     def _ask_where_to_save(self) -> None:
         if folder := QFileDialog.getExistingDirectory(self, "Save into a folder"):

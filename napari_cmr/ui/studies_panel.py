@@ -28,9 +28,10 @@ from qtpy.QtWidgets import (
 
 from napari_cmr.review.worklist import Order
 
-_COLUMNS = ("Study", "View", "Sequence", "Phases x slices", "State", "Uncertainty")
+_COLUMNS = ("Study", "State", "View", "Sequence", "Phases x slices", "Uncertainty")
 _FILES = "Images (*.nii *.nii.gz *.dcm *.DCM *.ima *.IMA *.zip);;All files (*)"
 _PICTURE = 56
+_STUDY_WIDTH = 190
 _KEY = Qt.ItemDataRole.UserRole
 _STACK = Qt.ItemDataRole.UserRole + 1
 
@@ -177,8 +178,8 @@ class StudiesPanel(QWidget):
         choices.addWidget(QLabel("Order"), 0, 0)
         choices.addWidget(self.order, 0, 1)
         choices.addWidget(self.names, 0, 2)
-        choices.addWidget(self.next, 0, 3)
-        choices.addWidget(self.beside, 0, 4)
+        choices.addWidget(self.next, 1, 0, 1, 2)
+        choices.addWidget(self.beside, 1, 2)
         choices.setColumnStretch(1, 1)
         listing = QHBoxLayout()
         listing.addWidget(self.progress, stretch=1)
@@ -203,7 +204,7 @@ class StudiesPanel(QWidget):
         return item
 
     def _line(self, key: str, title: str, line: Line) -> QTreeWidgetItem:
-        texts = [title, line.view, line.sequence, line.shape, line.state, line.uncertainty]
+        texts = [title, line.state, line.view, line.sequence, line.shape, line.uncertainty]
         item = QTreeWidgetItem(texts)
         item.setData(0, _KEY, key)
         item.setData(0, _STACK, line.stack)
@@ -214,6 +215,7 @@ class StudiesPanel(QWidget):
     def _fit(self) -> None:
         for column in range(len(_COLUMNS)):
             self.list.resizeColumnToContents(column)
+        self.list.setColumnWidth(0, min(self.list.columnWidth(0), _STUDY_WIDTH))
 
     def _activated(self, item: QTreeWidgetItem) -> None:
         stack = item.data(0, _STACK) if item.parent() is not None else ""

@@ -31,10 +31,10 @@ class Tabs(QTabWidget):
         """The tab in front."""
         return tuple(Tab)[int(self.currentIndex())]
 
-    def add_panel(self, tab: Tab, panel: QWidget) -> None:
-        """Put a panel under those that the tab has."""
+    def add_panel(self, tab: Tab, panel: QWidget, *, fills: bool = False) -> None:
+        """Put a panel under those that the tab has; one that fills takes all height there is."""
         column = self._columns[tab]
-        column.insertWidget(column.count() - 1, panel)  # above the stretch
+        column.insertWidget(column.count() - 1, panel, 1000 if fills else 0)  # above the stretch
         self.setTabVisible(self._index(tab), True)
 
     def bring(self, tab: Tab) -> None:

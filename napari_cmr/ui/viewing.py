@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import QObject
@@ -12,6 +13,7 @@ from napari_cmr.review import ReviewSession
 from napari_cmr.ui.cine import Cine, Playing
 from napari_cmr.ui.keys import Keys
 from napari_cmr.ui.keys_panel import KeysPanel
+from napari_cmr.ui.landmark_points import LandmarkPoints
 from napari_cmr.ui.rulers import Rulers
 from napari_cmr.ui.stage import Stage
 from napari_cmr.ui.viewing_panel import ViewingPanel
@@ -31,6 +33,8 @@ class Viewing:
         Where its keys are bound.
     parent
         What the timer ends with.
+    say
+        Says one sentence.
     """
 
     def __init__(
@@ -41,10 +45,12 @@ class Viewing:
         panel: ViewingPanel,
         keys: Keys,
         parent: QObject,
+        say: Callable[..., None],
     ) -> None:
         self._session, self._stage, self._panel, self._keys = session, stage, panel, keys
         self.cine = Cine(parent, stage, lambda: session.stack, panel.say)
         self.rulers = Rulers(viewer, lambda: session.stack)
+        self.points = LandmarkPoints(viewer, session, stage, keys, say)
         self._stack: Stack | None = None
         self._windowing = Windowing(viewer, lambda: stage.image)
         self.keys_panel: KeysPanel | None = None
@@ -54,6 +60,7 @@ class Viewing:
         panel.keys_wanted.connect(self.show_keys)
         panel.ruler_wanted.connect(self.rulers.draw_line)
         panel.region_wanted.connect(self.rulers.draw_region)
+        panel.landmarks_wanted.connect(self.points.show)
         for name, title, key, act in (
             ("play-phases", "play phases at the heart's own rate, or stop", "K", self.play_phases),
             ("play-slices", "play slices in one phase, or stop", "Shift+K", self.play_slices),
@@ -67,6 +74,7 @@ class Viewing:
             ("hide-contours", "hide contours, or show them", "H", stage.toggle_contours),
             ("ruler", "draw a ruler", "Alt+L", self.rulers.draw_line),
             ("region", "draw a region", "Alt+E", self.rulers.draw_region),
+            ("landmarks", "landmarks, to be dragged", "Q", panel.landmarks.click),
             ("keys", "this list", "F1", self.show_keys),
         ):
             keys.add(name, title, key, act)
@@ -85,7 +93,9 @@ class Viewing:
             self._stack = stack
             self.cine.stop()
             self.rulers.clear()
+            self.points.clear()
             self._panel.set_has_stack(stack is not None)
+        self.points.draw()
 
     def play_phases(self) -> None:
         """Play phases at the heart's own rate with the slice held, or stop."""

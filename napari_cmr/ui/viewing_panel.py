@@ -16,6 +16,7 @@ class ViewingPanel(QWidget):
     """Name of the stack to show beside; empty for none."""
     ruler_wanted = Signal()
     region_wanted = Signal()
+    landmarks_wanted = Signal(bool)
     keys_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -26,6 +27,11 @@ class ViewingPanel(QWidget):
         self.filled.setCheckable(True)
         self.ruler = _button("Ruler", "Draw a line; its length stands beside it", self)
         self.region = _button("Region", "Draw an ellipse; mean and spread stand beside it", self)
+        self.landmarks = _button(
+            "Landmarks", "Q: RV insertion points and the LV's middle, to be dragged", self
+        )
+        self.landmarks.setCheckable(True)
+        self.landmarks.clicked.connect(self.landmarks_wanted)
         self.keys = _button("Keys…", "F1: what each key does", self)
         self.beside = QComboBox()
         self.beside.setToolTip("Another view beside this one, with the line where they cut")
@@ -43,12 +49,20 @@ class ViewingPanel(QWidget):
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         for place, button in enumerate(
-            (self.phases, self.slices, self.filled, self.ruler, self.region, self.keys)
+            (
+                self.phases,
+                self.slices,
+                self.filled,
+                self.landmarks,
+                self.ruler,
+                self.region,
+                self.keys,
+            )
         ):
-            grid.addWidget(button, place // 3, place % 3)
+            grid.addWidget(button, place // 4, place % 4)
         grid.addWidget(QLabel("Beside it"), 2, 0)
-        grid.addWidget(self.beside, 2, 1, 1, 2)
-        grid.addWidget(self.playing, 3, 0, 1, 3)
+        grid.addWidget(self.beside, 2, 1, 1, 3)
+        grid.addWidget(self.playing, 3, 0, 1, 4)
         self.say("")
         self.show_stacks(())
         self.set_has_stack(False)
@@ -73,7 +87,14 @@ class ViewingPanel(QWidget):
 
     def set_has_stack(self, has_stack: bool) -> None:
         """There is, or is not, something to look at."""
-        for button in (self.phases, self.slices, self.filled, self.ruler, self.region):
+        for button in (
+            self.phases,
+            self.slices,
+            self.filled,
+            self.landmarks,
+            self.ruler,
+            self.region,
+        ):
             button.setEnabled(has_stack)
 
 

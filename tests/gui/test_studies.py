@@ -61,7 +61,7 @@ def double_click(dock, item, qtbot):
 
 def test_a_folder_of_studies_is_listed_with_what_each_is_and_a_picture(listed):
     assert titles(listed) == ["1  Doe0, Jane", "2  Doe1, Jane", "3  Doe2, Jane"]
-    assert [row(listed, 0).text(c) for c in range(1, 5)] == ["SAX", "cine", "3 x 3", "new"]
+    assert [row(listed, 0).text(c) for c in range(1, 5)] == ["new", "SAX", "cine", "3 x 3"]
     assert all(not row(listed, i).icon(0).isNull() for i in range(3))
     assert "1 could not be read as a study" in listed.studies.notes.text()
     assert listed.session.catalogue is None
@@ -141,13 +141,13 @@ def test_the_state_follows_what_is_done_and_is_there_again_in_the_next_window(
     double_click(listed, row(listed, 0), qtbot)
     stack = listed.session.stack
     listed.session.apply_prediction(Segmentation.on(stack, np.ones(stack.shape, np.uint8), "ones"))
-    assert row(listed, 0).text(4) == "predicted"
+    assert row(listed, 0).text(1) == "predicted"
     press(viewer, KEY.Key_A, Qt.KeyboardModifier.ShiftModifier)
     assert listed.session.state is State.ACCEPTED
-    assert row(listed, 0).text(4) == "accepted"
+    assert row(listed, 0).text(1) == "accepted"
     listed.open(cohort)
     settle(listed, qtbot)
-    assert [row(listed, i).text(4) for i in range(3)] == ["accepted", "new", "new"]
+    assert [row(listed, i).text(1) for i in range(3)] == ["accepted", "new", "new"]
 
 
 def test_the_order_is_random_or_by_uncertainty_and_says_when_there_is_none(listed, qtbot):
