@@ -6,7 +6,7 @@ On a study of (25, 12, 256, 256), contours drawn as lines. Medians of interleave
 time of the window's thread.
 
 - a dab: press and release of napari's own brush, on a labels layer that nobody listens to and on
-  the contours, the log included
+  the contours, the log included; without drawing it, and with all that the window then draws
 - scrubbing: from one phase to the next, drawn; the image alone with the dock deaf, against contours
   and the dock following
 - a new prediction of one frame: taken into the session and drawn
@@ -107,19 +107,20 @@ def _dabs(viewer, dock, repeats: int) -> None:
     bare.contour = ours.contour
     viewer.layers.selection.active = ours
     random = np.random.default_rng(1)
-    places = random.integers(20, 230, (repeats, 2))
+    places = random.integers(20, 230, (2 * repeats, 2))
     turns = iter(range(10**6))
 
     def dab(layer) -> Callable[[], None]:
         def act() -> None:
             number = next(turns)
-            row, column = (int(v) for v in places[number // 2 % repeats])
+            row, column = (int(v) for v in places[number // 2 % len(places)])
             with layer.block_history():
                 layer.paint((0, 6, row, column), 1 + number // 2 % 3)
 
         return act
 
     _compare("a dab", 1.2, dab(bare), dab(ours), repeats, drawn=False)
+    _compare("a dab, drawn", 1.2, dab(bare), dab(ours), repeats, drawn=True)
     viewer.layers.remove(bare)
     dock.session.project.flush()
 

@@ -13,6 +13,10 @@ from napari_cmr.review.study_key import StackInfo
 
 Item = Record | StackInfo
 _RETRY_SECONDS = 5.0
+_LOOK_SECONDS = 0.02
+"""How often the thread looks while somebody draws: to wake it at each stroke would take the
+interpreter from the brush for as long as a switch takes, five milliseconds and more."""
+_AWAKE_SECONDS = 3.0
 
 
 class LogWriter:
@@ -35,6 +39,7 @@ class LogWriter:
         self._waiting: list[Item] = []
         self._news = threading.Condition()
         self._closing = False
+        self._asleep = False
         self.refusal = ""
         """Why the disk does not take what waits; empty if it does."""
         self._thread = threading.Thread(
@@ -46,7 +51,8 @@ class LogWriter:
         """Have an item written; returns at once."""
         with self._news:
             self._waiting.append(item)
-            self._news.notify_all()
+            if self._asleep:
+                self._news.notify_all()
 
     @property
     def waiting(self) -> tuple[Item, ...]:
@@ -57,6 +63,7 @@ class LogWriter:
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait until all is on the disk; whether it is, the disk having refused or time passed."""
         with self._news:
+            self._news.notify_all()
             self._news.wait_for(lambda: not self._waiting or self.refusal, timeout_s)
             return not self._waiting
 
@@ -74,7 +81,7 @@ class LogWriter:
         closing = False
         while not closing:
             with self._news:
-                self._news.wait_for(lambda: self._closing or self._waiting)
+                self._wait_for_news()
                 closing, items = self._closing, tuple(self._waiting)
             try:
                 database = database or connect(self._file)
@@ -86,6 +93,16 @@ class LogWriter:
                 self._done(len(items), "")
         if database is not None:
             database.close()
+
+    def _wait_for_news(self) -> None:
+        """Look now and then for a while, then sleep until woken."""
+        for _ in range(round(_AWAKE_SECONDS / _LOOK_SECONDS)):
+            if self._closing or self._waiting:
+                return
+            self._news.wait(_LOOK_SECONDS)
+        self._asleep = True
+        self._news.wait_for(lambda: self._closing or self._waiting)
+        self._asleep = False
 
     def _wait_to_try_again(self, known: int) -> None:
         with self._news:
