@@ -9,6 +9,7 @@ import typer
 
 from napari_cmr.cli.options import JsonFile, write_json
 from napari_cmr.cli.progress import progress
+from napari_cmr.core import InputError
 
 
 def manifest(
@@ -24,9 +25,12 @@ def manifest(
         int | None,
         typer.Option(help="So many subjects at the end validate; else the data set's own split."),
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an older one.")] = False,
     json: JsonFile = None,
 ) -> None:
     """List a public data set as a manifest, so that every verb works on it."""
+    if out.is_file() and not overwrite:
+        raise InputError(f"{out} is there already; choose another name, or say --overwrite.")
     from napari_cmr.io.layouts import make_manifest
 
     with progress("Reading subjects") as advance:

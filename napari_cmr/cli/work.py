@@ -10,6 +10,8 @@ import typer
 from napari_cmr import io, measure
 from napari_cmr.cli.progress import progress
 from napari_cmr.core import InputError, placing
+from napari_cmr.io.label_files import has_label_values
+from napari_cmr.io.nifti_folder import is_nifti
 from napari_cmr.review import ReviewSession, sax_predictor
 
 PHANTOM_KINDS = ("dicom", "enhanced", "nifti")
@@ -28,6 +30,7 @@ def read_and_segment(
 
     Minutes of work are not begun for a folder ``out`` that cannot take the result.
     """
+    _refuse_labels(path)
     session = ReviewSession()
     with progress("Reading headers") as advance:
         catalogue = io.scan(path, resample_time=resample_time, progress=advance)
@@ -44,6 +47,12 @@ def read_and_segment(
     with progress("Segmenting") as advance:
         session.predict(sax_predictor(model), progress=advance)
     return session
+
+
+def _refuse_labels(path: Path) -> None:
+    """A file of labels given for images would be segmented into nonsense."""
+    if path.is_file() and is_nifti(path) and has_label_values(path):
+        raise InputError(f"{path.name} holds labels, not images; measure reads them.")
 
 
 def write_measures(session: ReviewSession, path: Path) -> None:

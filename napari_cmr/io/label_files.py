@@ -19,13 +19,16 @@ _MOST_LABELS = 16
 
 
 def is_label_file(path: Path) -> bool:
-    """Whether a NIfTI file holds labels: by its name, else by few small whole values.
+    """Whether a NIfTI file holds labels: by its name, else by its values."""
+    return bool(_LABEL_WORDS.search(nifti_stem(path))) or has_label_values(path)
 
-    The values looked at are those of the first phase; a picture of 17 or fewer grey values
+
+def has_label_values(path: Path) -> bool:
+    """Whether a NIfTI file has few small whole values, as labels have.
+
+    The values looked at are those of the first phase; a picture of 16 or fewer grey values
     from 0 to 31 would be taken for labels.
     """
-    if _LABEL_WORDS.search(nifti_stem(path)):
-        return True
     try:
         image = nib.load(path)
         first = np.asanyarray(image.dataobj[..., 0] if image.ndim == 4 else image.dataobj)

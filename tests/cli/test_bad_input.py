@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from napari_cmr import phantom
+from napari_cmr.cli.work import read_and_segment
+from napari_cmr.core import InputError
 from napari_cmr.io import write_dicom
 
 
@@ -151,3 +153,11 @@ def test_a_display_that_no_longer_answers_is_no_display(run, tmp_path):
     assert "display" in one_sentence(run("review", "study", display=":65000", code=2))
     # the demo goes on without one: what it says is of the study
     assert "empty" in one_sentence(run("demo", "study", display=":65000", code=2))
+
+
+def test_labels_given_for_images_are_not_segmented(tmp_path):
+    labels = np.zeros((16, 16, 3, 4), np.uint8)
+    labels[4:8, 4:8] = 2
+    nifti(tmp_path / "found.nii.gz", labels, np.diag([1.5, 1.5, 8, 1]))
+    with pytest.raises(InputError, match="holds labels, not images; measure reads them"):
+        read_and_segment(tmp_path / "found.nii.gz", model=None, stack=None, spacing="")

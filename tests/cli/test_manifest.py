@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from napari_cmr.cli.manifests import manifest
+from napari_cmr.core import InputError
 from napari_cmr.io import load_image, load_label, read_manifest
 from tests.io.layouts.folders import heart, write_phase
 
@@ -28,9 +30,18 @@ def test_it_writes_a_manifest_and_says_what_it_left_out(run, tmp_path, acdc):
     assert (told["layout"], told["n_rows"], list(told["left_out"])) == ("acdc", 1, ["patient002"])
     (row,) = read_manifest(tmp_path / "m.csv", need_labels=True)
     assert load_label(row, load_image(row))[1].labels.any()
+    with pytest.raises(InputError, match="say --overwrite"):
+        manifest(acdc, tmp_path / "m.csv")
+    (tmp_path / "m.csv").write_text("mine")
+    manifest(acdc, tmp_path / "m.csv", overwrite=True)
+    assert read_manifest(tmp_path / "m.csv")
 
 
 def test_a_folder_it_does_not_know_ends_with_one_sentence(run, tmp_path, acdc):
     done = run("manifest", acdc, "--layout", "emidec", "--out", "m.csv", code=2)
     assert "does not have the shape of EMIDEC" in done.stderr
     assert not (tmp_path / "m.csv").exists()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "manifest.csv").write_text("subject,image\n")
+    with pytest.raises(InputError, match=r"a manifest\.csv, which predict"):
+        manifest(tmp_path / "other", tmp_path / "m.csv")

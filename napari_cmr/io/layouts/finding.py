@@ -69,6 +69,11 @@ def _only(tree: Tree, names: list[str]) -> str:
         raise InputError(
             f"{tree.folder} fits several layouts ({', '.join(names)}); name one with --layout."
         )
+    if tree.folder / "manifest.csv" in tree.files:
+        raise InputError(
+            f"{tree.folder} has the shape of no known data set, but a manifest.csv, which predict, "
+            "evaluate and finetune take as it is."
+        )
     raise InputError(
         f"{tree.folder} has the shape of no known data set ({', '.join(LAYOUTS)}); give the "
         "data set's own folder, or write a manifest by hand."
