@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+import scipy  # its parts come when first used: a dock that opens must not wait for them
 
 from napari_cmr.core import FloatArray
 
@@ -43,13 +43,13 @@ def border_radii(
     -------
     ``(N_RAYS,)`` millimetres at the angles of `ray_angles`.
     """
-    soft = ndimage.gaussian_filter(mask.astype(np.float32), _BLUR_PIXELS, mode="constant")
+    soft = scipy.ndimage.gaussian_filter(mask.astype(np.float32), _BLUR_PIXELS, mode="constant")
     step = min(pixel_spacing) * _STEP_PIXELS
     ends = np.argwhere(mask) * np.array(pixel_spacing) - centre
     along = np.arange(0, np.linalg.norm(ends, axis=1).max() + 3 * max(pixel_spacing), step)
     directions = ray_directions()
     points = centre[:, None, None] + directions.T[:, :, None] * along
-    values = ndimage.map_coordinates(
+    values = scipy.ndimage.map_coordinates(
         soft, points / np.array(pixel_spacing)[:, None, None], order=1, mode="constant"
     )
     inside = values >= 0.5

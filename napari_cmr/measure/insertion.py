@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+import scipy  # its parts come when first used: a dock that opens must not wait for them
 
 from napari_cmr.core import FloatArray, InputError, LabelArray, Segmentation, Structure
 from napari_cmr.measure.borders import (
@@ -154,7 +154,7 @@ def _heart_order(contact: BoolArray) -> BoolArray:
 def _bridged(contact: BoolArray) -> BoolArray:
     width = round(_BRIDGED_DEG / 360 * N_RAYS)
     padded = np.concatenate([contact] * 3)
-    closed = ndimage.binary_closing(padded, np.ones(width + 1, bool))
+    closed = scipy.ndimage.binary_closing(padded, np.ones(width + 1, bool))
     return np.asarray(closed[N_RAYS : 2 * N_RAYS])
 
 
@@ -164,7 +164,7 @@ def _longest_run(contact: BoolArray) -> tuple[int, int]:
         return 0, int(contact.sum())
     shift = int(np.argmin(contact))  # begin where there is none
     turned = np.roll(contact, -shift)
-    runs, count = ndimage.label(turned)
+    runs, count = scipy.ndimage.label(turned)
     sizes = np.bincount(runs, minlength=count + 1)[1:]
     first = int(np.argmax(runs == 1 + int(sizes.argmax())))
     return (first + shift) % N_RAYS, int(sizes.max())

@@ -15,7 +15,7 @@ lies clockwise of the axis from apex to base: the septal one, as four chambers a
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
+import scipy  # its parts come when first used: a dock that opens must not wait for them
 
 from napari_cmr.core import FloatArray, LabelArray, Structure
 from napari_cmr.measure.borders import border_radii, centre_mm
@@ -62,7 +62,7 @@ def lax_landmarks(labels: LabelArray, spacing: tuple[float, float]) -> FloatArra
 
     Parameters and result are as of :func:`sax_landmarks`; None where there is hardly any cavity.
     """
-    pieces, n = ndimage.label(labels == Structure.LV)
+    pieces, n = scipy.ndimage.label(labels == Structure.LV)
     if n == 0:
         return None
     cavity = pieces == 1 + int(np.bincount(pieces.ravel())[1:].argmax())

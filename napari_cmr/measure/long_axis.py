@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+import scipy  # its parts come when first used: a dock that opens must not wait for them
 
 from napari_cmr.core import FloatArray, InputError, LabelArray, Segmentation, Structure
 from napari_cmr.measure.borders import BoolArray
@@ -94,7 +94,7 @@ def _length(labels: LabelArray, spacing: tuple[float, float]) -> tuple[float, st
     step = np.array(spacing)
     cavity = _largest(labels == Structure.LV)
     points = np.argwhere(cavity) * step
-    annulus = np.argwhere(cavity & ndimage.binary_dilation(labels == Structure.LA)) * step
+    annulus = np.argwhere(cavity & scipy.ndimage.binary_dilation(labels == Structure.LA)) * step
     if len(annulus) >= 3:
         middle = annulus.mean(axis=0)
         by = "the border with the left atrium"
@@ -134,7 +134,7 @@ def towards_base(points: FloatArray, wall: FloatArray) -> FloatArray:
 
 
 def _largest(mask: BoolArray) -> BoolArray:
-    pieces, count = ndimage.label(mask)
+    pieces, count = scipy.ndimage.label(mask)
     if count <= 1:
         return mask
     return np.asarray(pieces == 1 + np.bincount(pieces.ravel())[1:].argmax())

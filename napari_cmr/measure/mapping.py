@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+import scipy  # its parts come when first used: a dock that opens must not wait for them
 
 from napari_cmr.core import FloatArray, GeometryError, InputError, Segmentation, Stack, Structure
 from napari_cmr.measure import aha
@@ -166,4 +166,4 @@ def _core(mask: BoolArray, margin: int) -> BoolArray:
     """A mask without the pixels near its border, slice by slice."""
     if margin == 0:
         return mask
-    return np.stack([ndimage.binary_erosion(plane, iterations=margin) for plane in mask])
+    return np.stack([scipy.ndimage.binary_erosion(plane, iterations=margin) for plane in mask])

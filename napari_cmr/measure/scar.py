@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+import scipy  # its parts come when first used: a dock that opens must not wait for them
 
 from napari_cmr.core import (
     Finding,
@@ -233,7 +233,7 @@ def _threshold(method: ScarMethod, mean: float, sd: float, wall: FloatArray) -> 
 
 
 def _enclosed(bright: BoolArray) -> BoolArray:
-    filled = np.stack([ndimage.binary_fill_holes(plane) for plane in bright])
+    filled = np.stack([scipy.ndimage.binary_fill_holes(plane) for plane in bright])
     return np.asarray(filled & ~bright)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from napari_cmr.core import Cancel, InputError, Progress, Segmentation, Stack
-from napari_cmr.learn.evaluate import interval
 from napari_cmr.learn.versions.parcel import export_version, import_version
 from napari_cmr.learn.versions.record import Judgement, VersionRecord
 from napari_cmr.learn.versions.store import FOLDER, VersionStore
@@ -236,6 +235,8 @@ def _mean(
     judgement: Judgement, of: Callable[[float, float], float]
 ) -> tuple[float, float, float] | None:
     values = [of(pair.before, pair.after) for pair in judgement.pairs]
+    from napari_cmr.learn.evaluate import interval  # brings readers that a dock must not wait for
+
     found = interval(values, np.random.default_rng(0))
     if found.value is None or found.low is None or found.high is None:
         return None

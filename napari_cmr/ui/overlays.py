@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy  # its parts come when first used
 from napari.layers import Image
 from napari.utils.colormaps import Colormap
-from scipy.ndimage import gaussian_filter
 
 from napari_cmr.core import Stack
 from napari_cmr.ui.layers import image_grid
@@ -62,7 +62,7 @@ class Overlays:
         It is smoothed a little for the eye; the numbers beside it are of the map as it is.
         """
         width = [_SMOOTH_MM / mm for mm in stack.geometry.pixel_spacing]
-        maps = gaussian_filter(maps, (0, 0, *width))
+        maps = scipy.ndimage.gaussian_filter(maps, (0, 0, *width))
         sizes = np.abs(maps[np.abs(maps) > np.abs(maps).max(initial=0) / 1000])
         most = float(np.percentile(sizes, _STRONGEST)) if sizes.size else 1.0
         signed = bool((maps < 0).any())
