@@ -37,6 +37,7 @@ TRAINING = "training"
 TIERS = ("auto", "head", "lora", "full")
 STARTS_WITHIN_S = 120.0
 """A process that has not said a word for so long did not start."""
+ENDS_WITHIN_S = 60.0
 POLITE = 10
 """How much a training steps back behind a window that wants the same core (nice)."""
 SUBJECTS_TO_CHOOSE, FOLDS, TRIALS, FEWEST, ONE_IN = 2, 3, 3, 3, 5
@@ -216,6 +217,7 @@ class TrainingJob:
 
     def _launch(self, command: list[str]) -> None:
         environment = os.environ | {"OMP_NUM_THREADS": str(threads()), "PYTHONUNBUFFERED": "1"}
+        self._see_off()
         flags = 0
         if sys.platform == "win32":
             flags = subprocess.BELOW_NORMAL_PRIORITY_CLASS | subprocess.CREATE_NEW_PROCESS_GROUP
@@ -234,6 +236,13 @@ class TrainingJob:
         if hasattr(os, "setpriority"):
             with suppress(ProcessLookupError):
                 os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(0, 0) + POLITE)
+
+    def _see_off(self) -> None:
+        """Wait for the process before this one, which has told of its end already."""
+        before = self._own.pop(self.folder, None)
+        if before is not None:
+            with suppress(subprocess.TimeoutExpired):
+                before.wait(ENDS_WITHIN_S)
 
     def _alive(self, status: JobStatus) -> bool:
         own = self._own.get(self.folder)
