@@ -2,6 +2,7 @@
 
 usage:
   python benchmarks/saliency_starts.py            (an hour on a shared core)
+  python benchmarks/saliency_starts.py --rollout --starts cmr-vit-mim "scratch vit_small_patch8"
   python benchmarks/saliency_starts.py --report   the table of docs/saliency.md, from the results
 
 A linear head names the five ACDC groups from ED and ES pictures through a frozen encoder: of
@@ -26,7 +27,8 @@ from torch import Tensor, nn
 from napari_cmr.core import Stack
 from napari_cmr.io.manifest import ManifestRow, load_image, load_label, read_manifest
 from napari_cmr.learn.heads.logistic import Samples, cross_validate, fit_head
-from napari_cmr.learn.saliency import explain
+from napari_cmr.learn.saliency import explain, sanity_check
+from napari_cmr.learn.saliency.attention import attention_rollout
 from napari_cmr.learn.saliency.question import Explained, Question
 from napari_cmr.nets import InputGrid, find_heart, load_model
 from napari_cmr.nets.crop import Crop
@@ -66,7 +68,7 @@ class Frame:
     def __init__(self, row: ManifestRow, model: Any, crop: str) -> None:
         self.row, self.stack = row, load_image(row)
         self.slices = sorted({int(self.stack.shape[1] * place) for place in PLACES})
-        self.crop = _crop(self.stack, find_heart(self.stack, model), crop)
+        self.crop = _crop(self.stack, find_heart(self.stack, model) if crop == "heart" else None)
         self.pictures = self.crop.inputs(self.stack.pixels[0], 0, 1)[self.slices]
 
     def onto(self, maps: Tensor) -> np.ndarray:
@@ -81,9 +83,10 @@ class Frame:
         return load_label(self.row, self.stack)[1].labels > 0
 
 
-def _crop(stack: Stack, heart: Heart, crop: str) -> Crop:
+def _crop(stack: Stack, heart: Heart | None) -> Crop:
+    """Round the heart, or the whole picture."""
     shape, mm = (stack.shape[2], stack.shape[3]), stack.geometry.pixel_spacing
-    if crop == "heart":
+    if heart is not None:
         return Crop.of(InputGrid(spacing_mm=STEP_MM, size=SIDE), heart.centre_mm, mm, shape)
     extent = (shape[0] * mm[0], shape[1] * mm[1])
     grid = InputGrid(spacing_mm=max(extent) / SIDE, size=SIDE)
@@ -147,7 +150,7 @@ def maps_of(network: Explained, frames: dict[str, list[Frame]], method: str) -> 
     def onto(maps: Tensor) -> np.ndarray:
         for one, frame, part in zip(places, every, maps, strict=True):
             one.take(frame, part[None])
-        return np.zeros((1, 1, 1, 1), np.float32)
+        return _nowhere(maps)
 
     question = Question(
         "group", "", network, inputs, weights, 0.0, onto, tuple((0, i) for i in range(len(every)))
@@ -167,6 +170,38 @@ def maps_of(network: Explained, frames: dict[str, list[Frame]], method: str) -> 
         "likeness_shuffled": found.sanity.likeness if found.sanity else None,
         "passed": found.sanity.passed if found.sanity else None,
     }
+
+
+def rollout_of(start: str, crop: str, frames: dict[str, list[Frame]]) -> dict[str, Any]:
+    """Where a transformer looks in the middle pictures, without any head."""
+    network = GroupLogits(encoder_of(start))
+    every = [frame for own in frames.values() for frame in own]
+    inputs = torch.cat([f.pictures[MIDDLE : MIDDLE + 1] for f in every])
+    n = len(every)
+    nothing, each = torch.zeros(n, 1), tuple((0, i) for i in range(n))
+    question = Question("attention", "", network, inputs, nothing, 0.0, _nowhere, each)
+    maps = attention_rollout(question)
+    places = [_Placed() for _ in every]
+    for one, frame, part in zip(places, every, maps, strict=True):
+        one.take(frame, part[None])
+    energies = [one.energy() for one in places]
+    check = sanity_check(question, attention_rollout, maps)
+    found = {
+        "energy": float(np.nanmean([e[0] for e in energies])),
+        "chance": float(np.nanmean([e[1] for e in energies])),
+        "pointing": int(sum(e[2] for e in energies)),
+        "pictures": n,
+        **dict.fromkeys(
+            ("deletion", "deletion_by_chance", "insertion", "insertion_by_chance"), None
+        ),
+        "likeness_shuffled": check.likeness,
+        "passed": check.passed,
+    }
+    return {"start": start, "crop": crop, "left_out_right": None, "maps": {"rollout": found}}
+
+
+def _nowhere(_maps: Tensor) -> np.ndarray:
+    return np.zeros((1, 1, 1, 1), np.float32)
 
 
 class _Placed:
@@ -189,7 +224,10 @@ def run(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     model = load_model()
     rows = read_manifest(args.data / "acdc" / "manifest.csv", need_labels=True)
-    done = {(r["start"], r["crop"]) for r in read_results(args.results)}
+    if args.rollout:
+        rows = [row for row in rows if row.split == "validation"]
+    kind = "rollout" if args.rollout else args.methods[0]
+    done = {(r["start"], r["crop"]) for r in read_results(args.results) if kind in r["maps"]}
     for crop in args.crops:
         if all((start, crop) in done for start in args.starts):
             continue
@@ -201,13 +239,16 @@ def run(args: argparse.Namespace) -> None:
             if (start, crop) in done:
                 continue
             began = time.monotonic()
-            found = measure(start, crop, frames, args.methods)
+            if args.rollout:
+                found = rollout_of(start, crop, frames["validation"])
+            else:
+                found = measure(start, crop, frames, args.methods)
             found |= {"seconds": round(time.monotonic() - began), "machine": machine()}
             found |= {"versions": versions(), "localiser": model.title}
             args.results.parent.mkdir(exist_ok=True)
             with args.results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(found) + "\n")
-            print(time.strftime("%H:%M:%S"), start, crop, found["left_out_right"], flush=True)
+            print(time.strftime("%H:%M:%S"), start, crop, found["maps"], flush=True)
 
 
 def read_results(path: Path) -> list[dict[str, Any]]:
@@ -232,8 +273,8 @@ def cells(row: dict[str, Any], method: str, m: dict[str, Any]) -> list[str]:
     return [
         row["start"],
         row["crop"],
-        f"{row['left_out_right']:.2f}",
-        f"{row['validation_right']} of {row['validation']}",
+        two(row["left_out_right"]),
+        f"{row['validation_right']} of {row['validation']}" if "validation" in row else "-",
         method,
         f"{m['energy']:.2f} ({m['chance']:.2f})",
         f"{m['pointing']} of {m['pictures']}",
@@ -256,6 +297,9 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=["gradcam", "integrated"])
     parser.add_argument("--crops", nargs="+", default=["heart", "whole"])
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--rollout", action="store_true", help="only where transformers look, without a head"
+    )
     parser.add_argument("--report", action="store_true")
     args = parser.parse_args()
     report(args.results) if args.report else run(args)

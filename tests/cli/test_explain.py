@@ -9,6 +9,7 @@ import numpy as np
 import pydicom
 
 from napari_cmr import phantom
+from tests.io.conformance import errors_of
 
 SMALL = phantom.PhantomConfig(
     n_phases=2, n_slices=3, rows=48, columns=48, pixel_mm=(3.6, 3.6), long_axes=False
@@ -18,7 +19,8 @@ SMALL = phantom.PhantomConfig(
 def test_ef_is_explained_on_the_images_grid_and_as_dicom(run, tmp_path):
     phantom.write_dicom_study(phantom.make(SMALL), tmp_path / "study")
     told = run(
-        "explain", "study", "--target", "ef", "--method", "gradient", "--out", "why.nii.gz", "--no-check",
+        "explain", "study", "--target", "ef", "--method", "gradient", "--out", "why.nii.gz",
+        "--no-check",
         "--dicom", "maps",
     )  # fmt: skip
     assert "LV ejection fraction" in told.stdout
@@ -33,6 +35,7 @@ def test_ef_is_explained_on_the_images_grid_and_as_dicom(run, tmp_path):
     for phase, file in enumerate(sorted((tmp_path / "maps").glob("*.dcm"))):
         written = pydicom.dcmread(file).pixel_array
         assert np.abs(written).max() == np.float32(np.abs(values[..., phase]).max())
+        assert errors_of(file) == []
 
 
 def test_what_cannot_be_explained_is_one_sentence(run, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +9,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_cmr.core import FloatArray
 from napari_cmr.learn.saliency.integrated import Tick
 from napari_cmr.learn.saliency.question import MapArray, Question
 
 Mask = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.intp]
 STEPS = 12
+_LEAST = 1e-9
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,11 @@ class Place:
 class Curves:
     """What is left of the number as the picture's pixels go, or come.
 
-    ``shares`` are the shares of pixels; ``deletion`` and ``insertion`` are relative: 1 is the
-    number of the whole picture, 0 that of the emptied one. ``..._by_chance`` are in an order of
-    chance. All are summed over the pictures; None where the two numbers are the same.
+    ``shares`` are the shares of pixels; ``deletion`` and ``insertion`` are relative: 1 is what
+    the whole pictures add to the number, 0 what emptied ones do. A picture that takes away from
+    the number (an end-systolic one from EF) counts by how much of that is left, so that pictures
+    do not cancel each other. ``..._by_chance`` are in an order of chance. None where whole and
+    emptied pictures say the same.
     """
 
     shares: tuple[float, ...]
@@ -111,12 +113,14 @@ def curves(
         ``(n, c, h, w)`` of what takes the pixels' place; the emptied pictures if None.
     """
     away = question.emptied() if baseline is None else baseline
-    order = maps.sum(1).flatten(1).argsort(1, descending=True)
+    whole, none = _each(question, question.inputs), _each(question, away)
+    sign = (whole - none).sign()
+    order = (sign[:, None] * maps.sum(1).flatten(1)).argsort(1, descending=True)
     chance = torch.rand(order.shape, generator=torch.Generator().manual_seed(seed)).argsort(1)
     shares = np.linspace(0, 1, steps + 1)
-    counts = np.round(shares * order.shape[1]).astype(int)
+    counts = np.round(shares * order.shape[1]).astype(np.intp)
     found = {
-        name: _curve(question, away, ranks, counts, inserting, tick)
+        name: _curve(question, (none, away), whole, ranks, counts, inserting, tick)
         for name, ranks, inserting in (
             ("deletion", order, False),
             ("insertion", order, True),
@@ -131,19 +135,33 @@ N_CURVES = 4
 
 
 def _curve(
-    question: Question, away: Tensor, order: Tensor, counts: FloatArray, inserting: bool, tick: Tick
+    question: Question,
+    emptied: tuple[Tensor, Tensor],
+    whole: Tensor,
+    order: Tensor,
+    counts: IntArray,
+    inserting: bool,
+    tick: Tick,
 ) -> tuple[float, ...] | None:
+    none, away = emptied
     begin, end = (away, question.inputs) if inserting else (question.inputs, away)
+    change = whole - none
+    due = float(change.abs().sum())
     values = []
-    for count in counts:
-        value = 0.0
-        for which in question.batches():
-            pictures = _exchanged(begin[which], end[which], order[which, : int(count)])
-            with torch.inference_mode():
-                value += float(question.score(pictures, which).sum())
-        values.append(value)
+    for count in counts.tolist():
+        now = _each(question, _exchanged(begin, end, order[:, :count]))
+        values.append(float((change.sign() * (now - none)).sum()))
         tick()
-    return _relative(values, inserting)
+    if due < _LEAST * max(1.0, float(none.abs().sum())):
+        return None
+    return tuple(value / due for value in values)
+
+
+def _each(question: Question, pictures: Tensor) -> Tensor:
+    """``(n,)`` what each picture adds to the number."""
+    with torch.inference_mode():
+        found = [question.score(pictures[which], which) for which in question.batches()]
+    return torch.cat(found)
 
 
 def _exchanged(begin: Tensor, end: Tensor, pixels: Tensor) -> Tensor:
@@ -152,14 +170,6 @@ def _exchanged(begin: Tensor, end: Tensor, pixels: Tensor) -> Tensor:
     taken = torch.zeros(n, h * w, dtype=torch.bool)
     taken.scatter_(1, pixels, True)
     return torch.where(taken.view(n, 1, h, w), end, begin)
-
-
-def _relative(values: Sequence[float], inserting: bool) -> tuple[float, ...] | None:
-    """0 is the number of the emptied picture, 1 that of the whole one."""
-    whole, none = (values[-1], values[0]) if inserting else (values[0], values[-1])
-    if abs(whole - none) < 1e-9 * max(abs(whole), abs(none), 1e-9):
-        return None
-    return tuple((value - none) / (whole - none) for value in values)
 
 
 def _frames(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:

@@ -43,6 +43,15 @@ def test_deletion_and_insertion_of_a_sum_are_its_sorted_shares():
     assert worst.area("deletion") > found.area("deletion_by_chance") > found.area("deletion")
 
 
+def test_a_picture_that_takes_away_counts_by_what_is_left_of_that():
+    pictures = torch.tensor([[[[4.0, 1.0], [3.0, 2.0]]], [[[1.0, 2.0], [3.0, 4.0]]]])
+    network = Weighted(torch.ones(1, 2, 2))
+    question = ask(network, pictures, torch.tensor([[1.0], [-1.0]]))  # together they are nothing
+    signed = pictures * torch.tensor([1.0, -1.0])[:, None, None, None]
+    found = curves(question, signed, steps=4, baseline=torch.zeros_like(pictures))
+    np.testing.assert_allclose(found.deletion, [1, 0.6, 0.3, 0.1, 0], atol=1e-6)
+
+
 def test_a_number_that_hangs_on_nothing_has_no_curve(pictures):
     found = curves(ask(Weighted(torch.zeros(1, 12, 12)), pictures), pictures)
     assert found.deletion is None
