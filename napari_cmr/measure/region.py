@@ -71,7 +71,7 @@ def pixels_in(
     sides = np.stack([corners[1] - corners[0], corners[2] - corners[1]]) / 2
     if abs(np.linalg.det(sides)) < 1e-9:
         return np.zeros(grid, bool)
-    points = np.stack(np.indices(grid), axis=-1) - middle
+    points = np.moveaxis(np.indices(grid), 0, -1) - middle
     along = points @ np.linalg.inv(sides)
     if round_shape:
         return np.asarray((along**2).sum(axis=-1) <= 1)

@@ -108,9 +108,10 @@ class ReviewSession(OpenStudy):
         order = nearest_first(phases, visible, n_phases)
 
         def run(progress: Progress | None, cancel: Cancel | None) -> Segmentation:
-            if isinstance(find, PhaseByPhase):
+            able: object = find
+            if isinstance(able, PhaseByPhase):
                 tell = arrived or (lambda _phase, _labels: None)
-                return find.in_order(reading.stack, order, tell, progress, cancel)
+                return able.in_order(reading.stack, order, tell, progress, cancel)
             return find(reading.stack, progress, cancel)
 
         def commit(found: Segmentation) -> None:

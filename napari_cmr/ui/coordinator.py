@@ -30,6 +30,7 @@ from napari_cmr.ui.corrections import Corrections
 from napari_cmr.ui.keys import Keys
 from napari_cmr.ui.layers import Source
 from napari_cmr.ui.measures_panel import MeasuresPanel
+from napari_cmr.ui.naming import Naming, NamingPanel
 from napari_cmr.ui.review_panel import ReviewPanel
 from napari_cmr.ui.segment_panel import SegmentPanel
 from napari_cmr.ui.spacing_panel import SpacingPanel
@@ -53,6 +54,7 @@ class Panels(Protocol):
     viewing: ViewingPanel
     review: ReviewPanel
     measures: MeasuresPanel
+    naming: NamingPanel
 
     def say(self, sentence: str, *, error: bool = False) -> None:
         """Show one sentence; an empty one takes the last away."""
@@ -104,6 +106,7 @@ class Coordinator:
             viewer, session, self.stage, panels.viewing, self.keys, runner, panels.say
         )
         self.beside = Beside(viewer, session, self.stage, panels.viewing, runner, panels.say)
+        self.naming = Naming(session, panels.naming, runner, panels.say)
         self.studies = Studies(
             session, panels.studies, self.keys, runner, self.open_listed, panels.say
         )
@@ -122,6 +125,7 @@ class Coordinator:
         self._viewer.layers.events.inserted.disconnect(self._on_layer)
         self.studies.close()
         self.beside.close()
+        self.naming.close()
         self.viewing.close()
         self.corrections.close()
         self.keys.close()
@@ -348,6 +352,7 @@ class Coordinator:
         panels.segment.set_has_stack(stack is not None)
         self.viewing.show_stack()
         self.beside.show_stack()
+        self.naming.show_stack()
         panels.measures.set_has_stack(stack is not None)
         self._draw_numbers()
 

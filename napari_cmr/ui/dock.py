@@ -17,6 +17,7 @@ from napari_cmr.ui.coordinator import Coordinator
 from napari_cmr.ui.learn_panel import LearnPanel
 from napari_cmr.ui.learning import Learning
 from napari_cmr.ui.measures_panel import MeasuresPanel, summary
+from napari_cmr.ui.naming import NamingPanel
 from napari_cmr.ui.outcome_panel import OutcomePanel
 from napari_cmr.ui.review_panel import ReviewPanel
 from napari_cmr.ui.segment_panel import SegmentPanel
@@ -58,6 +59,7 @@ class CardiacDock(QWidget):
         self.viewing = ViewingPanel()
         self.review = ReviewPanel()
         self.measures = MeasuresPanel()
+        self.naming = NamingPanel()
         self.numbers = _wrapped_label()
         self.learn, self.outcome, self.versions = LearnPanel(), OutcomePanel(), VersionsPanel()
         self.why = WhyPanel()
@@ -114,7 +116,9 @@ class CardiacDock(QWidget):
     def _lay_out(self) -> None:
         self.tabs = Tabs()
         self.tabs.add_panel(Tab.STUDIES, self.studies, fills=True)
-        for widget in (self.study, self.spacing, self.segment, self.viewing, self.measures):
+        for widget in (self.study, self.spacing, self.segment, self.viewing):
+            self.tabs.add_panel(Tab.SEGMENT, widget)
+        for widget in (self.measures, self.naming):
             self.tabs.add_panel(Tab.SEGMENT, widget)
         self.tabs.add_panel(Tab.CORRECT, self.review)
         for widget in (self.learn, self.outcome, self.versions):

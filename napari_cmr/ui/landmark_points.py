@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from napari.layers import Points
 from qtpy.QtCore import QTimer
 
@@ -117,7 +116,7 @@ class LandmarkPoints:
             name="landmarks",
             size=4,
             border_color="black",
-            features=pd.DataFrame({"name": [_TITLES[name] for name in SAX_LANDMARKS]}),
+            features={"name": [_TITLES[name] for name in SAX_LANDMARKS]},
             text={"string": "{name}", "color": _FOUND, "size": 10, "translation": [-4, 0]},
             scale=image.scale[-2:],
             units=image.units[-2:],

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-from napari.layers import Shapes
 from qtpy.QtCore import QTimer
 
 from napari_cmr.core import Stack
@@ -18,6 +16,9 @@ from napari_cmr.ui.layers import image_grid
 _COLOUR = "#ffe08a"
 _LINES = ("line", "path")
 _AREAS = {"ellipse": True, "rectangle": False}
+
+if TYPE_CHECKING:
+    from napari.layers import Shapes  # brings pandas
 
 
 class Rulers:
@@ -65,7 +66,7 @@ class Rulers:
         kinds = zip(layer.data, layer.shape_type, strict=True)
         texts = [told(stack, np.asarray(points), kind) for points, kind in kinds]
         if texts != self.texts():
-            layer.features = pd.DataFrame({"text": texts})
+            layer.features = {"text": texts}
             layer.refresh_text()
 
     def _draw(self, mode: str) -> None:
@@ -84,7 +85,7 @@ class Rulers:
             edge_color=_COLOUR,
             face_color="transparent",
             edge_width=0.8 * min(stack.geometry.pixel_spacing),
-            features=pd.DataFrame({"text": pd.Series([], dtype=str)}),
+            features={"text": np.array([], dtype=object)},
             feature_defaults={"text": ""},
             text={"string": "{text}", "color": _COLOUR, "size": 12, "anchor": "upper_left"},
             **image_grid(stack),
