@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from qtpy.QtCore import QObject, QTimer
 
-from napari_cmr.core import Cancel, InputError, Progress
+from napari_cmr.core import Cancel, InputError, Progress, View
 from napari_cmr.review import (
     Corrected,
     Event,
@@ -255,12 +255,23 @@ class Learning:
         self._panels.outcome.show_outcome(status, holdout, used)
         self._compare(status)
 
+    def _compare_anew(self) -> None:
+        """Compare on the case that was opened now, while a new version waits for a decision."""
+        status = self._status()
+        undecided = not self._panels.outcome.isHidden() and status.state is JobState.DONE
+        if undecided:
+            self.runner.cancel()
+            self._compare(status)
+
     def _compare(self, status: JobStatus) -> None:
         """Run both versions on the open case, in a thread."""
         session = self._session
         reading, store, catalogue = session.reading, versions_of(session.project), session.catalogue
         if reading is None or store is None or catalogue is None:
             self._panels.outcome.show_open_case(None, "Open a study to see both versions on it.")
+            return
+        if reading.stack.view not in (View.SAX, View.UNKNOWN):
+            self._panels.outcome.show_open_case(None, "Versions are compared on short-axis cines.")
             return
         self._panels.outcome.show_open_case(None, _COMPARING)
         task = comparing(store, status.parent, status.version, reading, self._stage.phase)
@@ -284,8 +295,8 @@ class Learning:
                 self._count.start()
             case StackChosen() | StudyOpened():
                 self.comparison.clear()
-                self._panels.outcome.show_open_case(None)
                 self._count.start()
+                self._compare_anew()
             case ProjectChosen():
                 self._meet_project()
         self.live.on_changed(event)

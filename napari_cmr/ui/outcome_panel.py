@@ -155,20 +155,22 @@ def _holdout_rows(holdout: OnHoldout | None) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [
         (f"Dice, {holdout.subjects} held-out case(s)", "before", "after"),
         *((name, f"{a:.3f}", f"{b:.3f}") for name, a, b in holdout.structures),
-        ("mean", _with_interval(holdout.before), _with_interval(holdout.after)),
+        ("mean", _mean(holdout.before), _mean(holdout.after)),
+        ("  95 % interval", _interval(holdout.before), _interval(holdout.after)),
+        ("gain", "", _mean(holdout.gain, "+")),
+        ("  95 % interval", "", _interval(holdout.gain, "+")),
     ]
-    if holdout.gain is not None:
-        rows.append(("gain, 95 % interval", "", _with_interval(holdout.gain, sign="+")))
     return rows
 
 
-def _with_interval(values: tuple[float, float, float] | None, sign: str = "") -> str:
-    if values is None:
+def _mean(values: tuple[float, float, float] | None, sign: str = "") -> str:
+    return "—" if values is None else f"{values[0]:{sign}.3f}"
+
+
+def _interval(values: tuple[float, float, float] | None, sign: str = "") -> str:
+    if values is None or values[1] == values[2]:  # one case has no interval
         return "—"
-    mean, low, high = values
-    if low == high:  # one case has no interval
-        return f"{mean:{sign}.3f}"
-    return f"{mean:{sign}.3f} ({low:{sign}.3f} to {high:{sign}.3f})"
+    return f"{values[1]:{sign}.3f} to {values[2]:{sign}.3f}"
 
 
 def _number_row(name: str, unit: str, before: float | None, after: float | None) -> tuple[str, ...]:

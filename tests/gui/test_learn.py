@@ -129,7 +129,7 @@ def test_correct_train_compare_and_go_back(corrected, start, viewer, qtbot, tmp_
     store = VersionStore(tmp_path / "project")
     judged = store.read("v0002").judgement
     assert len(judged.pairs) == SUBJECTS  # each by a version that never saw it
-    assert f"{judged.before:.3f}" in dock.outcome.holdout.rows[-2][1]
+    assert f"{judged.before:.3f}" in dock.outcome.holdout.rows[-4][1]
     assert status.sentence in dock.outcome.advice.text()
     names = [row[0] for row in dock.outcome.open_case.rows]
     assert "LV EF %" in names
