@@ -32,10 +32,12 @@ def replacing(path: str | Path) -> Iterator[Path]:
         If the folder cannot be written to. The old file, if any, is untouched.
     """
     target = Path(path)
-    _refuse_unusual(target)
+    if target.name in ("", ".."):
+        raise WriteError(f"'{target}' names no file to write; give its name.")
     suffixes = "".join(target.suffixes[-2:])
     partial = target.with_name(f".{target.name}.{_HERE}-{os.getpid()}.part{suffixes}")
     try:
+        _refuse_device(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_orphans(target.parent)
         yield partial
@@ -75,8 +77,9 @@ def placing(
     """
     target = Path(folder)
     partial = target / f".{_HERE}-{os.getpid()}.part"
-    new = [place for place in (target, *target.parents) if not place.exists()]
+    new: list[Path] = []
     try:
+        new += [place for place in (target, *target.parents) if not place.exists()]
         target.mkdir(parents=True, exist_ok=True)
         _remove_orphans(target)
         partial.mkdir()
@@ -103,10 +106,8 @@ def placing(
                 place.rmdir()
 
 
-def _refuse_unusual(target: Path) -> None:
+def _refuse_device(target: Path) -> None:
     """A device or a pipe would be replaced by a file, which whoever named it did not mean."""
-    if target.name in ("", ".."):
-        raise WriteError(f"'{target}' names no file to write; give its name.")
     if target.exists() and not (target.is_file() or target.is_dir()):
         raise WriteError(f"{target} is a device or a pipe; give the name of a file to write.")
 

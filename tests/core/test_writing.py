@@ -58,6 +58,19 @@ def test_an_interrupt_in_the_middle_leaves_what_was_there(tmp_path, error):
     assert [p.read_text() for p in tmp_path.iterdir()] == ["old"]
 
 
+@pytest.mark.parametrize("way", [replacing, placing])
+def test_a_folder_that_may_not_be_entered_is_told(tmp_path, monkeypatch, way):
+    def closed(path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr("pathlib.Path.exists", closed)
+    with (
+        pytest.raises(InputError, match=r"\(Permission denied\); choose another place"),
+        way(tmp_path / "closed" / "out"),
+    ):
+        pass
+
+
 def test_what_is_no_name_of_a_file_is_refused_and_devices_and_pipes_stay(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
