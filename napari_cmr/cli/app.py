@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import platform
 import sys
 import tempfile
@@ -30,6 +31,8 @@ from napari_cmr.cli import (
 )
 from napari_cmr.core import CancelledError, InputError
 
+# What the system refuses is nobody's bug, wherever a library met it.
+_THE_SYSTEMS = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT)
 CANCELLED = 130  # what shells give a program that Ctrl-C ended
 
 app = typer.Typer(
@@ -84,6 +87,13 @@ def main() -> None:
     except SystemExit as leaving:  # Typer makes this of Ctrl-C, without a word
         sys.exit(_cancelled() if leaving.code == CANCELLED else leaving.code)
     except Exception as error:  # noqa: BLE001  the last resort turns a bug into a report
+        if isinstance(error, OSError) and error.errno in _THE_SYSTEMS:
+            place = error.filename or "A file or folder"
+            typer.echo(
+                f"napari-cmr: {place} cannot be used ({error.strerror}); choose another place.",
+                err=True,
+            )
+            sys.exit(2)
         report = _report(error)
         typer.echo(
             f"napari-cmr: something went wrong that is our fault ({type(error).__name__}); "

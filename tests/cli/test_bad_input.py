@@ -1,5 +1,6 @@
 """Bad input gets one sentence on the error stream and exit code 2, and writes nothing."""
 
+import errno
 import os
 
 import nibabel as nib
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_cmr import phantom
+from napari_cmr.cli import main
 from napari_cmr.cli.work import read_and_segment
 from napari_cmr.core import InputError
 from napari_cmr.io import write_dicom
@@ -153,6 +155,22 @@ def test_a_display_that_no_longer_answers_is_no_display(run, tmp_path):
     assert "display" in one_sentence(run("review", "study", display=":65000", code=2))
     # the demo goes on without one: what it says is of the study
     assert "empty" in one_sentence(run("demo", "study", display=":65000", code=2))
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.ENOSPC, errno.EROFS])
+def test_what_the_system_refuses_somewhere_is_no_bug(tmp_path, monkeypatch, capsys, code):
+    def refused(*_, **__):
+        raise OSError(code, os.strerror(code), "/closed/study")
+
+    monkeypatch.setattr("napari_cmr.io.scan", refused)
+    monkeypatch.setattr("sys.argv", ["napari-cmr", "scan", str(tmp_path)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2
+    told = capsys.readouterr().err
+    assert told == (
+        f"napari-cmr: /closed/study cannot be used ({os.strerror(code)}); choose another place.\n"
+    )
 
 
 def test_labels_given_for_images_are_not_segmented(tmp_path):
