@@ -62,7 +62,7 @@ class Beside:
         self.pane: BesidePane | None = None
         self.line: Shapes | None = None
         self._is_other_study = False
-        self._title = ""
+        self._title: Callable[[], str] = str
         self._limits = (0.0, 1.0)
         self._of: object = None
         self._is_drawing = False
@@ -98,10 +98,17 @@ class Beside:
         if entry is None:
             self.clear()
         else:
-            self._load(entry, f"{entry.view} beside {self._name_here()}", other_study=False)
+            title = f"{entry.view} beside {self._name_here()}"
+            self._load(entry, lambda: title, other_study=False)
 
-    def show_study(self, entry: Entry, title: str) -> None:
-        """Show another study beside, with the numbers of both."""
+    def show_study(self, entry: Entry, title: Callable[[], str]) -> None:
+        """Show another study beside, with the numbers of both.
+
+        Parameters
+        ----------
+        title
+            Asked at each draw, so that a name that was hidden meanwhile is not shown.
+        """
         if self._session.stack is None:
             self._say("Open a study first; then another can be shown beside it.")
         else:
@@ -133,7 +140,7 @@ class Beside:
         labels = reading.history.labels[phase, index] if reading.history.has_labels else None
         spacing = other.geometry.pixel_spacing
         pane.picture.show_picture(other.pixels[phase, index], self._limits, spacing, labels, theirs)
-        pane.show_title(f"{self._title}: phase {phase}, slice {index}")
+        pane.show_title(f"{self._title()}: phase {phase}, slice {index}")
 
     def show_numbers(self) -> None:
         """The numbers of either may have changed."""
@@ -141,7 +148,7 @@ class Beside:
             both = numbers_beside(self._session.measures, self.reading.measures)
             self.pane.show_numbers(both if self._is_other_study else ())
 
-    def _load(self, entry: Entry, title: str, *, other_study: bool) -> None:
+    def _load(self, entry: Entry, title: Callable[[], str], *, other_study: bool) -> None:
         project, reader = self._session.project, self._session.reader
 
         def run(progress: Progress | None, cancel: Cancel | None) -> Reading:

@@ -162,8 +162,8 @@ class Coordinator:
         """Show a study of the list beside the one under review, with the numbers of both."""
         study = self.studies.worklist.find(key)
         if study is not None:
-            who = self.studies.title_of(study)
-            self.beside.show_study(study.first, f"{who} {self.studies.same_person(key)}")
+            same = self.studies.same_person(key)
+            self.beside.show_study(study.first, lambda: f"{self.studies.title_of(study)} {same}")
 
     def choose(self, stack_id: str, spacing: tuple[float, float, float] | None = None) -> None:
         """Show another stack, or the same with the spacing that the reader gave."""
@@ -196,6 +196,7 @@ class Coordinator:
         panels, session = self._panels, self.session
         panels.studies.folder_wanted.connect(self.open)
         panels.studies.beside_wanted.connect(self.show_beside)
+        panels.studies.names_wanted.connect(lambda _: self.beside.moved())
         panels.study.stack_wanted.connect(self.choose)
         panels.spacing.spacing_given.connect(self._take_spacing)
         panels.segment.segment_wanted.connect(self.segment)
@@ -254,8 +255,12 @@ class Coordinator:
                 frames=frames,
                 visible=self.stage.phase,
                 arrived=self.arriving.take if frames is None else None,
-            )
+            ),
+            then=None if frames is None else self._say_partial,
         )
+
+    def _say_partial(self) -> None:
+        self._panels.say("Volumes need all slices of a phase, EF all phases of the cycle.")
 
     def _has_several_places(self, path: Path) -> bool:
         try:

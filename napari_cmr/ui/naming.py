@@ -11,7 +11,6 @@ from napari_cmr.core import Cancel, InputError, Progress
 from napari_cmr.review import ReviewSession, Task
 from napari_cmr.ui.task_runner import TaskRunner
 
-
 _CAUTION = (
     "From a model's contours the group was right in 7 of 10 patients; late enhancement is known "
     "from one data set (docs/heads.md)."

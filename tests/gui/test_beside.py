@@ -75,4 +75,7 @@ def test_two_studies_stand_beside_each_other_with_their_numbers(listed, viewer, 
     assert f"{values[0] - values[1]:+.0f}" in text
     assert values[1] / values[0] == pytest.approx(100 / 64)
     assert "ANOTHER NAME" in beside.pane.title.text()
+    assert "Doe1" in beside.pane.title.text()
+    listed.studies.names.click()
+    assert "Doe1" not in beside.pane.title.text()
     assert beside.line is None
