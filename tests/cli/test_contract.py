@@ -189,6 +189,7 @@ def test_the_demo_without_a_display_writes_pictures_tables_and_labels(run, tmp_p
         "measures.csv",
         "measures.json",
         "labels.nii.gz",
+        "uncertainty.json",
     }
     for name, unit in (("EDV", "mL"), ("ESV", "mL"), ("SV", "mL"), ("EF", "%"), ("mass", "g")):
         line = next(x for x in done.stdout.splitlines() if x.startswith(f"LV {name}"))
