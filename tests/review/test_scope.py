@@ -16,12 +16,12 @@ def test_the_visible_phase_comes_first_and_then_its_neighbours_round_the_cycle()
 def test_a_prediction_of_some_frames_leaves_the_others_and_their_uncertainty(tiny_folder):
     session = opened(tiny_folder)
     shape = session.stack.shape
-    known = Uncertainty(np.zeros(shape, np.float16), np.full(shape[:2], 0.1), 0.3)
+    known = Uncertainty(np.zeros(shape, np.float16), {"LV": np.full(shape[:2], 0.1)}, 0.3)
     first = square(session.stack)
     from dataclasses import replace
 
     session.apply_prediction(replace(first, uncertainty=known))
-    news = Uncertainty(np.ones(shape, np.float16), np.full(shape[:2], 0.9), 0.8)
+    news = Uncertainty(np.ones(shape, np.float16), {"LV": np.full(shape[:2], 0.9)}, 0.8)
     found = Segmentation.on(session.stack, np.full(shape, 3, np.uint8), "new 1")
     taken = only_in(replace(found, uncertainty=news), session.reading, [(1, 2)])
     assert (taken.labels[1, 2] == 3).all()
