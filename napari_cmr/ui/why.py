@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from napari_cmr.core import InputError, Stack, Uncertainty
-from napari_cmr.review import Event, ReviewSession
+from napari_cmr.review import Corrected, Event, ReviewSession
 from napari_cmr.review.explaining import explaining
 from napari_cmr.ui.overlays import Overlays
 from napari_cmr.ui.stage import Stage
@@ -129,8 +129,10 @@ class Why:
         index = None if self._stage.slice in slices else sorted(slices)[len(slices) // 2]
         self._stage.go_to(phase=phase, slice_index=index)
 
-    def _on_changed(self, _event: Event) -> None:
-        self._refresh()
+    def _on_changed(self, event: Event) -> None:
+        # What the model said of its own contours no stroke changes, and a dab must not wait.
+        if not isinstance(event, Corrected):
+            self._refresh()
 
     def _refresh(self) -> None:
         """Draw what is known of the stack on show; maps of another one go."""
