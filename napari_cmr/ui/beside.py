@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Shapes
-from qtpy.QtCore import QObject, Qt
+from qtpy.QtCore import QObject, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_cmr.core import Cancel, InputError, Progress
@@ -30,6 +30,8 @@ from napari_cmr.ui.task_runner import TaskRunner
 from napari_cmr.ui.viewing_panel import ViewingPanel
 
 _LINE = "#ffe08a"
+_LAID_OUT_MS = 50
+"""After which Qt has given the canvas its new size."""
 
 
 class Beside:
@@ -66,6 +68,11 @@ class Beside:
         self._limits = (0.0, 1.0)
         self._of: object = None
         self._is_drawing = False
+        self._dock_width = 0
+        self._refit = QTimer(parent)
+        self._refit.setSingleShot(True)
+        self._refit.setInterval(_LAID_OUT_MS)
+        self._refit.timeout.connect(stage.fit)
         self.runner = TaskRunner(parent)
         self.runner.failed.connect(lambda sentence: say(sentence, error=True))
         panel.beside_wanted.connect(self.show_view)
@@ -124,6 +131,7 @@ class Beside:
             if dock is not None:
                 dock.hide()
                 dock.deleteLater()
+                self._give_room_back()
 
     def moved(self) -> None:
         """The reader went to another phase or slice."""
@@ -184,11 +192,21 @@ class Beside:
         dock.setWidget(self.pane)
         main.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
         if ours is not None:
+            width = ours.width()
             main.splitDockWidget(dock, ours, Qt.Orientation.Horizontal)
             middle = main.centralWidget()
             half = 400 if middle is None else middle.width() // 2  # both pictures alike
             main.resizeDocks([dock], [half], Qt.Orientation.Horizontal)
+            self._dock_width = width
         dock.show()
+        self._refit.start()
+
+    def _give_room_back(self) -> None:
+        """To the picture; Qt alone would give it to the dock that the panel is in."""
+        main, ours = self._panel.window(), _dock_of(self._panel)
+        if isinstance(main, QMainWindow) and ours is not None and self._dock_width:
+            main.resizeDocks([ours], [self._dock_width], Qt.Orientation.Horizontal)
+        self._refit.start()
 
     def _draw_line(self, ends: Ends | None) -> None:
         """The line in the pictures under review, on a layer of rows and columns alone."""

@@ -134,9 +134,14 @@ class Stage:
         dims.ndisplay = 2
         dims.order = tuple(range(dims.ndim))
         self.go_to(phase=0, slice_index=source.stack.shape[1] // 2)
-        self._viewer.reset_view(layers=[image], margin=0.01)
+        self.fit()
         self._viewer.layers.selection.active = image
         self._moved()
+
+    def fit(self) -> None:
+        """Let the picture fill the canvas."""
+        if self.image is not None:
+            self._viewer.reset_view(layers=[self.image], margin=0.01)
 
     def show_segmentation(self, segmentation: Segmentation) -> None:
         """Draw a segmentation of the stack on show; it replaces an earlier one."""

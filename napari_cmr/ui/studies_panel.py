@@ -28,7 +28,8 @@ from qtpy.QtWidgets import (
 
 from napari_cmr.review.worklist import Order
 
-_COLUMNS = ("Study", "State", "View", "Sequence", "Phases x slices", "Uncertainty")
+_COLUMNS = ("Study", "State", "View", "Sequence", "Size", "Uncertainty")
+_SIZE = 4
 _FILES = "Images (*.nii *.nii.gz *.dcm *.DCM *.ima *.IMA *.zip);;All files (*)"
 _PICTURE = 56
 _STUDY_WIDTH = 190
@@ -239,6 +240,7 @@ class StudiesPanel(QWidget):
 def _tree() -> QTreeWidget:
     tree = QTreeWidget()
     tree.setHeaderLabels(_COLUMNS)
+    tree.headerItem().setToolTip(_SIZE, "Phases x slices")
     tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
     tree.setIconSize(QSize(_PICTURE, _PICTURE))
     tree.setUniformRowHeights(False)

@@ -69,8 +69,9 @@ class StudyPanel(QWidget):
 
     def _fit_height(self, n_stacks: int) -> None:
         """Room for what there is, between three and nine rows."""
-        row = self.stacks.fontMetrics().height() + 4
-        self.stacks.setFixedHeight(row * (min(max(n_stacks, 3), 9) + 1) + 8)
+        row = max(self.stacks.sizeHintForRow(0), self.stacks.fontMetrics().height())
+        head = self.stacks.header().sizeHint().height()
+        self.stacks.setFixedHeight(head + row * min(max(n_stacks, 3), 9) + 8)
 
     def _current_changed(self, item: QTreeWidgetItem | None) -> None:
         if item is not None:
