@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-LINEAR, PROBE = "linear", "wall_probe"
-"""What a card calls the linear head, and the small network that finds scar by the cell."""
+LINEAR = "linear"
+"""What a card calls this head."""
 
 
 class LinearHead(nn.Module):

@@ -17,7 +17,7 @@ from napari_cmr.nets.card import Card, Network
 from napari_cmr.nets.card_shelf import CARD, find_folder, list_models, read_card, shelf_folder
 from napari_cmr.nets.deeplab import DeepLabV3
 from napari_cmr.nets.heat_map_head import HEAT_MAPS, HeatMapHead
-from napari_cmr.nets.linear_head import LINEAR, PROBE, LinearHead
+from napari_cmr.nets.linear_head import LINEAR, LinearHead
 from napari_cmr.nets.stem import StemmedTransformer
 from napari_cmr.nets.unet import UNet
 from napari_cmr.nets.vit import VisionTransformer
@@ -132,8 +132,6 @@ def build(spec: Network) -> nn.Module:
         return _deeplab(spec)
     if spec.encoder == LINEAR:
         return LinearHead(sum(spec.channels), outputs)
-    if spec.encoder == PROBE:
-        return _probe(spec)
     if spec.encoder == HEAT_MAPS:
         return _heat_maps(spec)
     if spec.encoder != "vit_small_patch8":
@@ -144,14 +142,6 @@ def build(spec: Network) -> nn.Module:
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise ModelError(f"The encoder {spec.encoder} cannot be made so: {error}.") from error
     return UNet(outputs, spec.channels, inputs, encoder)
-
-
-def _probe(spec: Network) -> nn.Module:
-    from napari_cmr.nets.wall_probe import WallProbe  # it sits on encoders, which this file loads
-
-    if len(spec.channels) != 2:
-        raise ModelError(f"A {PROBE} has two widths on its card, not {len(spec.channels)}.")
-    return WallProbe(*spec.channels)
 
 
 def _heat_maps(spec: Network) -> nn.Module:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from napari_cmr.cli.app import app
 from napari_cmr.core import Geometry, InputError, ModelError, Segmentation, Structure
 from napari_cmr.learn.heads import biomarkers, finetune_head, load_head
+from napari_cmr.learn.heads.enhancement import numbers_of, slice_numbers
 from napari_cmr.learn.heads.logistic import (
     Samples,
     cross_validate,
@@ -23,10 +24,11 @@ from napari_cmr.learn.heads.logistic import (
 )
 from napari_cmr.learn.heads.phantom_pictures import picture_phantoms, write_picture_phantoms
 from napari_cmr.learn.heads.scores import UNKNOWN_CLASS, Answers, accuracy, area_under_roc, auc
-from napari_cmr.nets import Card, save_model
+from napari_cmr.nets import Card, card_shelf, save_model
 from napari_cmr.nets.encoders import make_encoder
 from napari_cmr.nets.features import feature_names, load_frozen, picture_features
 from napari_cmr.nets.linear_head import LinearHead
+from napari_cmr.nets.shelf import build
 from napari_cmr.phantom import PhantomConfig, make, write_nifti_studies
 from tests.nets.conftest import make_card
 
@@ -264,7 +266,8 @@ def test_options_that_a_head_has_no_use_for_are_refused(pictures, tmp_path):
 
 @pytest.fixture(scope="module")
 def scars(tmp_path_factory):
-    """Eight people with two slices each, rings of dark wall; every other one has a bright part."""
+    """Eight people with two slices each, rings of dark wall; one slice of every other one has a
+    bright part. The manifest names the second slice first."""
     folder = tmp_path_factory.mktemp("scars") / "set"
     folder.mkdir()
     rows, columns = np.mgrid[:96, :96]
@@ -272,10 +275,10 @@ def scars(tmp_path_factory):
     rng = np.random.default_rng(0)
     lines = ["subject,image,label,slice,split,group,label_map,view,sequence"]
     for person in range(8):
-        for z in range(2):
+        for z in (1, 0):
             label = np.where(radius < 8, 1, np.where(radius < 14, 2, 0))
             if person % 2:
-                label[(label == 2) & (np.abs(angle) < 1.2)] = 3
+                label[(label == 2) & (np.abs(angle) < 1.2) & (z == 1)] = 3
             grey = np.array([90, 150, 20, 240])[label] + rng.normal(0, 5, label.shape)
             for kind, values in (("i", grey.clip(0, 255)), ("l", label)):
                 picture = Image.fromarray(values.astype(np.uint8))
@@ -290,11 +293,46 @@ def scars(tmp_path_factory):
     return manifest
 
 
-def test_scar_is_told_by_case_and_by_slice(scars, encoder, tmp_path, monkeypatch):
+def by_grey(stack, model, **_):
+    """What the rings were drawn with, told by their grey values."""
+    bounds = (-np.inf, 55, 120, 200)
+    value = (Structure.MYO, Structure.BACKGROUND, Structure.LV, Structure.INFARCT)
+    place = np.searchsorted(bounds, np.asarray(stack.pixels, float)) - 1
+    return Segmentation.on(stack, np.array(value, np.uint8)[place])
+
+
+def save_segmenter(folder, seed=0):
+    """A tiny segmenter of late enhancement with random weights."""
+    torch.manual_seed(seed)
+    whole = make_card().networks
+    structures = ("BACKGROUND", "LV", "MYO", "INFARCT", "MVO")
+    segmenter = whole["segmenter"].model_copy(update={"structures": structures})
+    networks = {"localiser": whole["localiser"], "segmenter": segmenter}
+    card = make_card(name="tiny-lge", task="lge_sax_seg", networks=networks)
+    save_model(folder, card, {role: build(spec) for role, spec in networks.items()})
+    return folder
+
+
+@pytest.fixture
+def on_shelf(monkeypatch):
+    """Puts a model on the shelf under a name."""
+
+    def put(name, folder):
+        def found(asked):
+            return folder if asked == name else card_shelf.find_folder(asked)
+
+        monkeypatch.setattr("napari_cmr.nets.shelf.find_folder", found)
+
+    return put
+
+
+def test_scar_is_told_by_case_and_by_slice(scars, tmp_path, monkeypatch, on_shelf):
+    segmenter = save_segmenter(tmp_path / "segmenter")
+    on_shelf("tiny-lge", segmenter)
+    monkeypatch.setattr("napari_cmr.learn.heads.enhancement.predict", by_grey)
     head = tmp_path / "head"
     options = ("--task", "lge_pathology", "--manifest", scars)
-    call("finetune", *options, "--out", head, "--start", encoder, "--threads", 1)
-    monkeypatch.setattr("napari_cmr.nets.encoders.find_folder", lambda _: encoder)
+    call("finetune", *options, "--out", head, "--start", segmenter, "--threads", 1)
     call("evaluate", *options, "--model", head, "--json", tmp_path / "e.json")
     mean = json.loads((tmp_path / "e.json").read_text())["mean"]
     assert mean["accuracy"]["value"] == 1
@@ -305,9 +343,32 @@ def test_scar_is_told_by_case_and_by_slice(scars, encoder, tmp_path, monkeypatch
         found = list(csv.DictReader(file))
     assert len(found) == 16
     for number, row in enumerate(found):
-        person = number // 2
+        person, z = number // 2, 1 - number % 2
+        assert row["slice"] == str(z)
         assert row["predicted"] == ("normal", "pathological")[person % 2]
-        assert (float(row["p_scar_slices"]) > 0.5) == bool(person % 2)
+        assert (float(row["p_scar_slices"]) > 0.5) == bool(person % 2 and z == 1)
+
+
+def test_another_segmenter_than_the_scar_head_was_trained_on_is_refused(
+    scars, tmp_path, monkeypatch, on_shelf
+):
+    monkeypatch.setattr("napari_cmr.learn.heads.enhancement.predict", by_grey)
+    finetune_head(
+        "lge_pathology", [scars], tmp_path / "head", encoder=save_segmenter(tmp_path / "s"),
+        threads=1, say=lambda _: None,
+    )  # fmt: skip
+    on_shelf("tiny-lge", save_segmenter(tmp_path / "other", seed=1))
+    with pytest.raises(ModelError, match="trained on the segmenter tiny-lge"):
+        load_head("lge_pathology", tmp_path / "head")
+
+
+def test_scar_is_a_share_of_the_wall_over_the_stack_and_in_the_two_worst_slices():
+    areas = np.array([[3.0, 10.0], [0.0, 40.0], [0.0, 0.0], [10.0, 50.0]])
+    shares = np.exp(numbers_of(areas)) - 0.005
+    assert shares == pytest.approx([13 / 100, (3 / 10 + 10 / 50) / 2])
+    each = np.exp(slice_numbers(torch.from_numpy(areas)).numpy()[:, 0]) - 0.005
+    assert each == pytest.approx([0.3, 0, 0, 0.2])
+    assert np.isnan(numbers_of(np.zeros((3, 2)))).all()
 
 
 def rings(outer_ed, inner_ed, inner_es):

@@ -1,34 +1,36 @@
-"""Late enhancement by slice and by case: cells first, then what they sum up to."""
+"""Late enhancement by slice and by case: how much of the wall a segmenter calls scar."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from napari_cmr.core import FloatArray, InputError, Progress, Structure
-from napari_cmr.io.manifest import ManifestRow, load_image, load_label
-from napari_cmr.learn.heads.logistic import Samples, subject_folds
-from napari_cmr.nets.features import FIELDS, FrozenEncoder
-from napari_cmr.nets.sampling import sample, shrink, square_points
-from napari_cmr.nets.wall_probe import (
-    GRID,
-    WallProbe,
-    case_numbers,
-    cells_of,
-    in_the_middle,
-    slice_numbers,
+from napari_cmr.core import (
+    Cancel,
+    FloatArray,
+    LabelArray,
+    ModelError,
+    Progress,
+    Stack,
+    Structure,
 )
+from napari_cmr.io.manifest import ManifestRow, join_slices, load_image, load_label
+from napari_cmr.nets import Model, load_model, predict
+from napari_cmr.nets.features import EncoderName
 
-FOLDS = 5
-_SCAR_CELLS = 0.2  # less than this of a slice is no scar that a reader would call
-_WALL_CELLS, _OTHER_CELLS = 60, 25  # drawn from each slice on average
-_EPOCHS, _BATCH, _RATE, _DECAY = 14, 512, 4e-3, 0.05
+SEGMENTER_TASK = "lge_sax_seg"
+SCARRED = (Structure.INFARCT, Structure.MVO)
+WALL = (Structure.MYO, *SCARRED)
+CASE_NUMBERS = ("share of the wall that is scar", "the same of the two most scarred slices, mean")
+_MOST_SCARRED = 2
+_LEAST_SHARE = 0.005
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,150 +40,133 @@ class Case:
     Parameters
     ----------
     rows
-        Numbers of the manifest's rows.
+        Numbers of the manifest's rows, in the slices' order.
     slices_a_row
         How many slices each of them holds.
-    cells
-        ``(n, c, side, side)`` half-precision features.
-    targets
-        ``(n, 4, side, side)`` shares of the cell classes, None where there is no label.
+    areas
+        ``(n, 2)`` scar and wall (scar included) of each slice in pixels, by the segmenter.
+    scarred
+        ``(n,)`` whether the expert drew scar in each slice, None where there is no label.
     """
 
     subject: str
     rows: tuple[int, ...]
     slices_a_row: tuple[int, ...]
-    cells: Tensor
-    targets: Tensor | None
+    areas: FloatArray
+    scarred: npt.NDArray[np.bool_] | None
 
-    @property
-    def scarred(self) -> FloatArray | None:
-        """``(n,)`` whether the expert drew scar in each slice."""
-        if self.targets is None:
-            return None
-        return (self.targets[:, 3].float().sum((1, 2)) > _SCAR_CELLS).numpy()
+
+def load_segmenter(name: str | Path | None, *, wanted: EncoderName | None = None) -> Model:
+    """Load a segmenter of late enhancement.
+
+    Parameters
+    ----------
+    name
+        Shelf name or folder; the shelf's best if None.
+    wanted
+        What the head was trained on.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or it is not the one that is wanted.
+    """
+    model = load_model(name, task=SEGMENTER_TASK)
+    found = EncoderName.of(model.card)
+    if wanted is not None and found != wanted:
+        raise ModelError(
+            f"The head was trained on the segmenter {wanted.title}, but {found.title} is "
+            "installed; install that one, or train the head again."
+        )
+    return model
 
 
 def read_cases(
     rows: Sequence[ManifestRow],
-    encoder: FrozenEncoder,
+    segmenter: Model,
     *,
     labels: bool,
     progress: Progress | None = None,
 ) -> list[Case]:
-    """Features of all slices, person by person.
+    """Scar and wall of all slices, person by person.
+
+    Pictures that the column ``slice`` numbers are seen as one stack.
 
     Raises
     ------
     InputError
         If an image or a label cannot be read.
     """
-    groups: dict[str, list[int]] = defaultdict(list)
-    for index, row in enumerate(rows):
-        groups[row.subject].append(index)
+    groups: dict[str, list[ManifestRow]] = defaultdict(list)
+    for row in rows:
+        groups[row.subject].append(row)
+    number = {id(row): index for index, row in enumerate(rows)}
     cases = []
-    for done, (subject, numbers) in enumerate(groups.items()):
-        read = [_row(rows[i], encoder, labels) for i in numbers]
-        targets = [t for _, t in read if t is not None]
-        whole = torch.cat(targets) if len(targets) == len(read) else None
-        counts = tuple(len(c) for c, _ in read)
-        cells = torch.cat([c for c, _ in read])
-        cases.append(Case(subject, tuple(numbers), counts, cells, whole))
+    for done, (subject, own) in enumerate(groups.items()):
+        numbers: list[int] = []
+        counts: list[int] = []
+        areas, drawn = [], []
+        for stack_row in join_slices(own):
+            stack = load_image(stack_row)
+            parts = stack_row.slices or (stack_row,)
+            numbers += [number[id(part)] for part in parts]
+            counts += [stack.shape[1] // len(parts)] * len(parts)
+            areas.append(areas_of(stack, segmenter))
+            if labels and stack_row.label is not None:
+                drawn.append(_scarred(load_label(stack_row, stack)[1].labels[0]))
+        whole = np.concatenate(drawn) if len(drawn) == len(areas) else None
+        cases.append(Case(subject, tuple(numbers), tuple(counts), np.concatenate(areas), whole))
         if progress is not None:
             progress(done + 1, len(groups))
     return cases
 
 
-def fit_probe(cases: Sequence[Case], seed: int) -> WallProbe:
-    """Train the cells' network on the experts' labels.
+def areas_of(stack: Stack, segmenter: Model, *, cancel: Cancel | None = None) -> FloatArray:
+    """``(n, 2)`` scar and wall of the first phase's slices, in pixels."""
+    labels = predict(stack, segmenter, phases=[0], cancel=cancel).labels[0]
+    counted = [np.isin(labels, which).sum((1, 2)) for which in (SCARRED, WALL)]
+    return np.stack(counted, axis=1).astype(np.float64)
 
-    Raises
-    ------
-    InputError
-        If no case has a label.
+
+def slice_numbers(areas: Tensor) -> Tensor:
+    """``(n, 1)`` share of each slice's wall that is scar, from ``(n, 2)`` areas, on a log scale.
+
+    A slice without wall has no scar.
     """
-    rng = np.random.default_rng(seed)
-    drawn = [_draw(case, rng) for case in cases if case.targets is not None]
-    if not drawn:
-        raise InputError("To learn scar some training rows need a label that shows it.")
-    cells = torch.cat([c for c, _ in drawn])
-    shares = torch.cat([s for _, s in drawn])
-    torch.manual_seed(seed)
-    probe = WallProbe(cells.shape[1])
-    probe.centre.copy_(cells.mean(0))
-    probe.scale.copy_(cells.std(0) + 1e-3)
-    steps = max(1, _EPOCHS * len(cells) // _BATCH)
-    optimizer = torch.optim.AdamW(probe.parameters(), _RATE, weight_decay=_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps + 1)
-    for _ in range(steps):
-        chosen = torch.from_numpy(rng.integers(len(cells), size=_BATCH))
-        loss = functional.cross_entropy(probe(cells[chosen]), shares[chosen])
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-    # Rounded as it will be stored, so that what is measured is what is shipped.
-    probe.load_state_dict({k: v.half().float() for k, v in probe.state_dict().items()})
-    return probe.eval()
+    return _on_log_scale(_shares(areas))[:, None]
 
 
-def left_out_numbers(cases: Sequence[Case], classes: Sequence[int], seed: int) -> list[FloatArray]:
-    """Each case's slices' ``(n, 3)`` numbers by a probe that never saw the case.
+def case_numbers(areas: Tensor) -> Tensor:
+    """``(2,)`` of a case from its slices' ``(n, 2)`` areas, as `CASE_NUMBERS`, on a log scale.
 
-    Where a class has one case alone nothing can be left out, and the numbers are those of a
-    probe that has seen all.
+    A case without any wall says nothing: NaN.
     """
-    names = [case.subject for case in cases]
-    plain = Samples(np.zeros((len(cases), 1)), np.array(classes), names, max(classes) + 1)
-    folds = subject_folds(plain, seed, FOLDS)
-    if folds is None:
-        probe = fit_probe(cases, seed)
-        return [numbers_of(probe, case) for case in cases]
-    found: dict[str, FloatArray] = {}
-    for fold in np.unique(folds):
-        kept = [c for c, f in zip(cases, folds, strict=True) if f != fold]
-        probe = fit_probe(kept, seed)
-        held = [c for c, f in zip(cases, folds, strict=True) if f == fold]
-        found |= {case.subject: numbers_of(probe, case) for case in held}
-    return [found[name] for name in names]
+    scar, wall = areas.sum(0).unbind()
+    shares = _shares(areas)
+    highest = shares.topk(min(_MOST_SCARRED, len(shares))).values.mean()
+    both = _on_log_scale(torch.stack([scar / wall.clamp_min(1.0), highest]))
+    return both.where(wall > 0, torch.nan)
 
 
-def numbers_of(probe: WallProbe, case: Case) -> FloatArray:
-    """``(n, 3)`` of a case's slices."""
-    return slice_numbers(probe, case.cells).double().numpy()
+def numbers_of_slices(case: Case) -> FloatArray:
+    """`slice_numbers` of a case."""
+    return slice_numbers(torch.from_numpy(case.areas)).numpy()
 
 
-def summed(slices: FloatArray) -> FloatArray:
-    """``(4,)`` of a case."""
-    return case_numbers(torch.from_numpy(slices)).numpy()
+def numbers_of(areas: FloatArray) -> FloatArray:
+    """`case_numbers` of areas."""
+    return case_numbers(torch.from_numpy(areas)).numpy()
 
 
-def _row(row: ManifestRow, encoder: FrozenEncoder, labels: bool) -> tuple[Tensor, Tensor | None]:
-    stack = load_image(row)
-    steps = stack.geometry.pixel_spacing
-    images = torch.from_numpy(np.ascontiguousarray(stack.pixels[0], np.float32))[:, None]
-    cells = cells_of(images, steps, encoder).half()
-    if not labels or row.label is None:
-        return cells, None
-    drawn = torch.from_numpy(load_label(row, stack)[1].labels[0])
-    scar = (drawn == Structure.INFARCT) | (drawn == Structure.MVO)
-    lv, wall = drawn == Structure.LV, drawn == Structure.MYO
-    masks = torch.stack([~(lv | wall | scar), lv, wall, scar], dim=1).float()
-    extent = [n * mm for n, mm in zip(masks.shape[2:], steps, strict=True)]
-    step = max(extent) * FIELDS["middle"] / GRID
-    small, small_mm = shrink(masks, steps, step)
-    points = square_points((extent[0] / 2, extent[1] / 2), GRID, step)
-    return cells, in_the_middle(sample(small, small_mm, points)).half()
+def _shares(areas: Tensor) -> Tensor:
+    return areas[:, 0] / areas[:, 1].clamp_min(1.0)
 
 
-def _draw(case: Case, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Features and shares of some cells, more of them wall than there are."""
-    assert case.targets is not None
-    cells = case.cells.permute(0, 2, 3, 1).reshape(-1, case.cells.shape[1])
-    shares = case.targets.permute(0, 2, 3, 1).reshape(-1, case.targets.shape[1]).float()
-    wall = (shares[:, 2:].sum(1) > 0.1).numpy()
-    chosen = []
-    for those, most in ((wall, _WALL_CELLS), (~wall, _OTHER_CELLS)):
-        chosen.append(rng.permutation(np.flatnonzero(those))[: most * len(case.cells)])
-    rows = torch.from_numpy(np.concatenate(chosen))
-    picked = shares[rows]
-    return cells[rows].float(), picked / picked.sum(1, keepdim=True).clamp_min(1e-3)
+def _on_log_scale(shares: Tensor) -> Tensor:
+    """So that two per cent against four counts like twenty against forty."""
+    return (shares + _LEAST_SHARE).log()
+
+
+def _scarred(labels: LabelArray) -> npt.NDArray[np.bool_]:
+    """``(n,)`` whether any of ``(n, y, x)`` labels is scar."""
+    return np.asarray(np.isin(labels, SCARRED).any((1, 2)))

@@ -13,17 +13,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from napari_cmr.core import FloatArray, InputError
+from napari_cmr.core import InputError
 from napari_cmr.io.manifest import ManifestRow, read_manifest
 from napari_cmr.learn.finetune import TERMS, hardware, manifest_hash, refuse_overlap
 from napari_cmr.learn.heads.biomarkers import BIOMARKERS
 from napari_cmr.learn.heads.enhancement import (
+    CASE_NUMBERS,
     Case,
-    fit_probe,
-    left_out_numbers,
+    load_segmenter,
     numbers_of,
+    numbers_of_slices,
     read_cases,
-    summed,
 )
 from napari_cmr.learn.heads.logistic import (
     CrossValidated,
@@ -40,14 +40,14 @@ from napari_cmr.learn.heads.reading import (
     read_pictures,
 )
 from napari_cmr.learn.heads.scores import UNKNOWN_CLASS, Answers, accuracy, auc
-from napari_cmr.learn.heads.tasks import HEAD_TASKS, HeadTask
-from napari_cmr.nets import Card, InputGrid, Metric, Network, TrainingData, save_model
-from napari_cmr.nets.features import SIDE, FrozenEncoder, load_frozen
-from napari_cmr.nets.linear_head import LINEAR, PROBE, LinearHead
-from napari_cmr.nets.wall_probe import CELL_CLASSES, HIDDEN, WallProbe
+from napari_cmr.learn.heads.tasks import DISEASE, HEAD_TASKS, SCAR, HeadTask
+from napari_cmr.nets import Card, InputGrid, Metric, Model, Network, TrainingData, save_model
+from napari_cmr.nets.features import SIDE, EncoderName, FrozenEncoder, load_frozen
+from napari_cmr.nets.linear_head import LINEAR, LinearHead
 
-ENCODER = "cmr-unet-mim"
+ENCODER, SEGMENTER = "cmr-unet-mim", "lge-sax-unet"
 LEFT_OUT = "training subjects, each left out in turn (ten folds)"
+LEFT_OUT_OF_HEAD = f"{LEFT_OUT[:-1]}, of the head; the segmenter may have seen them)"
 PHANTOM = "phantom"
 
 
@@ -77,8 +77,9 @@ def finetune_head(
     manifests
         One CSV a data set. Rows without a split count as ``train``.
     encoder
-        Frozen encoder, by shelf name or folder; the shipped U-Net start if None. Disease needs
-        none: it looks at the biomarkers of the experts' labels.
+        Frozen encoder, by shelf name or folder; the shipped U-Net start if None. For late
+        enhancement the segmenter, the shipped one if None. Disease needs none: it looks at the
+        biomarkers of the experts' labels.
     cache
         Features of that encoder by image, for several heads in one go.
 
@@ -91,20 +92,22 @@ def finetune_head(
     torch.set_num_threads(threads)
     began = time.monotonic()
     kind = HEAD_TASKS[task]
-    sets = {path: read_manifest(path, need_labels=task == "disease") for path in manifests}
+    sets = {path: read_manifest(path, need_labels=task == DISEASE) for path in manifests}
     train = {p: _labelled(kind, rows, ("", "train")) for p, rows in sets.items()}
     held = {p: _labelled(kind, rows, ("validation",)) for p, rows in sets.items()}
     refuse_overlap(train, held)
     classes = _classes(kind, [row for rows in train.values() for row in rows])
-    frozen = None if task == "disease" else load_frozen(encoder or ENCODER)
+    frozen = None if task in (DISEASE, SCAR) else load_frozen(encoder or ENCODER)
+    segmenter = load_segmenter(encoder or SEGMENTER) if task == SCAR else None
     say(f"reading {sum(map(len, train.values()))} training rows")
-    if task == "lge_pathology":
-        assert frozen is not None
-        fitted = _fit_scar(kind, train, held, classes, frozen, seed)
+    if segmenter is not None:
+        fitted = _fit_scar(kind, train, held, classes, segmenter, seed)
     else:
         fitted = _fit_plain(
             kind, train, held, classes, frozen, {} if cache is None else cache, seed
         )
+    test_time = _test_time(frozen, segmenter)
+    below = test_time.get("encoder") or test_time.get("segmenter")
     counts = {set_name(p, rows): len({r.subject for r in rows}) for p, rows in train.items()}
     card = Card(
         name=name or f"{task.replace('_', '-')}-head",
@@ -112,15 +115,15 @@ def finetune_head(
         task=task,
         networks={role: _network(module, classes) for role, module in fitted.networks.items()},
         tier="head",
-        parent=frozen.told.title if frozen else None,
+        parent=EncoderName(**below).title if below else None,
         label_map="none",
-        test_time={"encoder": frozen.told.model_dump()} if frozen else {"inputs": list(BIOMARKERS)},
+        test_time=test_time,
         training_data=TrainingData(
             sets=counts, manifest_sha256=manifest_hash(manifests), terms=terms
         ),
         recipe={
             **fitted.recipe,
-            "numbers_from": "experts' labels" if frozen is None else "the frozen encoder",
+            "numbers_from": _NUMBERS_FROM.get(task, "the frozen encoder"),
         },
         seed=seed,
         hours=(time.monotonic() - began) / 3600,
@@ -174,32 +177,31 @@ def _fit_scar(
     train: Rows,
     held: Rows,
     classes: Sequence[str],
-    encoder: FrozenEncoder,
+    segmenter: Model,
     seed: int,
 ) -> Fitted:
-    """A probe of cells, and heads of slices and of cases on what it says of cases left out."""
+    """Heads of slices and of cases on what the segmenter says of them."""
     rows = [row for some in train.values() for row in some]
-    cases = read_cases(rows, encoder, labels=True)
+    cases = read_cases(rows, segmenter, labels=True)
     true = [classes.index(str(truth_of(task, rows, case))) for case in cases]
-    numbers = left_out_numbers(cases, true, seed)
     names = [case.subject for case in cases]
-    whole = Samples(np.stack([summed(n) for n in numbers]), np.array(true), names, len(classes))
+    numbers = np.stack([numbers_of(case.areas) for case in cases])
+    whole = Samples(numbers, np.array(true), names, len(classes))
     chosen = cross_validate(whole, seed=seed)
-    slices = _slice_samples(cases, numbers)
+    slices = _slice_samples(cases)
     of_slices = cross_validate(slices, seed=seed)
     networks: dict[str, nn.Module] = {
-        "probe": fit_probe(cases, seed),
         "slices": fit_head(slices, of_slices.penalty),
         "head": fit_head(whole, chosen.penalty),
     }
-    metrics = _left_out_metrics(whole, chosen)
+    metrics = _left_out_metrics(whole, chosen, LEFT_OUT_OF_HEAD)
     if chosen.probabilities is not None and of_slices.probabilities is not None:
         answers = Answers(slices.subjects, slices.classes.tolist(), of_slices.probabilities)
-        metrics[LEFT_OUT] |= {f"{k}_slice": v for k, v in metrics_of(answers).items()}
+        metrics[LEFT_OUT_OF_HEAD] |= {f"{k}_slice": v for k, v in metrics_of(answers).items()}
     for path, some in held.items():
         if some:
             metrics[f"{set_name(path, some)} validation"] = scar_metrics(
-                task, classes, networks, some, read_cases(some, encoder, labels=True)
+                task, classes, networks, some, read_cases(some, segmenter, labels=True)
             )[0]
     return Fitted(networks, metrics, _recipe(whole, chosen, classes))
 
@@ -212,20 +214,18 @@ def scar_metrics(
     cases: Sequence[Case],
 ) -> tuple[dict[str, Metric], Answers]:
     """By case, and by slice where the experts drew; and the answers by case."""
-    probe, head, by_slice = networks["probe"], networks["head"], networks["slices"]
-    assert isinstance(probe, WallProbe)
+    head, by_slice = networks["head"], networks["slices"]
     assert isinstance(head, LinearHead)
     assert isinstance(by_slice, LinearHead)
-    numbers = [numbers_of(probe, case) for case in cases]
     samples = [
-        Sample(case.subject, case.rows, summed(n), truth_of(task, rows, case))
-        for case, n in zip(cases, numbers, strict=True)
+        Sample(case.subject, case.rows, numbers_of(case.areas), truth_of(task, rows, case))
+        for case in cases
     ]
     answers = answers_of(head, classes, samples)
     metrics = metrics_of(answers)
-    drawn = [(c, n) for c, n in zip(cases, numbers, strict=True) if c.targets is not None]
+    drawn = [case for case in cases if case.scarred is not None]
     if drawn:
-        slices = _slice_samples([c for c, _ in drawn], [n for _, n in drawn])
+        slices = _slice_samples(drawn)
         found = probabilities(by_slice, slices.values)
         of_slices = Answers(slices.subjects, slices.classes.tolist(), found)
         metrics |= {f"{k}_slice": v for k, v in metrics_of(of_slices).items()}
@@ -295,21 +295,30 @@ def _as_samples(found: Sequence[Sample], classes: Sequence[str]) -> Samples:
     )
 
 
-def _left_out_metrics(samples: Samples, chosen: CrossValidated) -> dict[str, dict[str, Metric]]:
+def _left_out_metrics(
+    samples: Samples, chosen: CrossValidated, where: str = LEFT_OUT
+) -> dict[str, dict[str, Metric]]:
     if chosen.probabilities is None:
         return {}
     answers = Answers(samples.subjects, samples.classes.tolist(), chosen.probabilities)
-    return {LEFT_OUT: metrics_of(answers)}
+    return {where: metrics_of(answers)}
 
 
-def _slice_samples(cases: Sequence[Case], numbers: Sequence[FloatArray]) -> Samples:
-    """Slices of cases whose scar an expert drew: without (0) and with (1)."""
-    scarred = [case.scarred for case in cases]
-    known = [i for i, one in enumerate(scarred) if one is not None]
+def _slice_samples(cases: Sequence[Case]) -> Samples:
+    """Slices of cases whose scar an expert drew: without (0) and with (1).
+
+    Raises
+    ------
+    InputError
+        If no case has a label.
+    """
+    known = [(case, case.scarred) for case in cases if case.scarred is not None]
+    if not known:
+        raise InputError("To learn scar by slice some training rows need a label that shows it.")
     return Samples(
-        np.concatenate([numbers[i] for i in known]),
-        np.concatenate([np.asarray(scarred[i], np.intp) for i in known]),
-        [cases[i].subject for i in known for _ in numbers[i]],
+        np.concatenate([numbers_of_slices(case) for case, _ in known]),
+        np.concatenate([np.asarray(scarred, np.intp) for _, scarred in known]),
+        [case.subject for case, _ in known for _ in case.areas],
         2,
     )
 
@@ -325,13 +334,10 @@ def _recipe(samples: Samples, chosen: CrossValidated, classes: Sequence[str]) ->
 
 
 def _network(module: nn.Module, classes: Sequence[str]) -> Network:
-    probe = isinstance(module, WallProbe)
-    width = len(torch.as_tensor(module.centre))
-    outputs = CELL_CLASSES if probe else tuple(classes)
     return Network(
-        encoder=PROBE if probe else LINEAR,
-        channels=(width, HIDDEN) if probe else (width,),
-        structures=outputs,
+        encoder=LINEAR,
+        channels=(len(torch.as_tensor(module.centre)),),
+        structures=tuple(classes),
         grid=InputGrid(
             spacing_mm=1.0,
             size=SIDE,
@@ -340,12 +346,21 @@ def _network(module: nn.Module, classes: Sequence[str]) -> Network:
     )
 
 
+def _test_time(frozen: FrozenEncoder | None, segmenter: Model | None) -> dict[str, Any]:
+    """What the numbers are, and what they come from."""
+    if segmenter is not None:
+        told = EncoderName.of(segmenter.card).model_dump()
+        return {"segmenter": told, "inputs": list(CASE_NUMBERS)}
+    return {"encoder": frozen.told.model_dump()} if frozen else {"inputs": list(BIOMARKERS)}
+
+
 def _bad_at(task: HeadTask, classes: Sequence[str]) -> tuple[str, ...]:
     absent = [c for c in task.classes if c not in classes]
     never = (f"it was shown no {', '.join(absent)} and never says so",) if absent else ()
     return (*never, *_BAD_AT[task.name])
 
 
+_NUMBERS_FROM = {DISEASE: "experts' labels", SCAR: "the segmenter's labels"}
 _USE = {
     "sequence_cls": "Names the sequence of a cardiac MR picture, to sort by; not a finding.",
     "view_cls": "Names the view of a cardiac MR picture, to sort by; not a finding.",
@@ -360,5 +375,8 @@ _BAD_AT = {
         "infarcts that leave the wall's motion as it was",
         "a segmentation that is wrong at the base",
     ),
-    "lge_pathology": ("small scars", "pictures of scanners and set-ups unlike those it was shown"),
+    "lge_pathology": (
+        "small scars, and bright artefacts in a normal wall",
+        "pictures of scanners and set-ups unlike those it was shown",
+    ),
 }

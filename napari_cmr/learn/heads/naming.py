@@ -10,11 +10,10 @@ import torch
 
 from napari_cmr.core import Cancel, InputError, Segmentation, Sequence, Stack, check_cancel
 from napari_cmr.learn.heads.biomarkers import BIOMARKERS, as_features, biomarkers
-from napari_cmr.learn.heads.enhancement import Case, numbers_of, summed
+from napari_cmr.learn.heads.enhancement import areas_of, numbers_of
 from napari_cmr.learn.heads.logistic import probabilities
 from napari_cmr.learn.heads.over_manifest import HeadModel, load_head
 from napari_cmr.nets.features import picture_features, pictures
-from napari_cmr.nets.wall_probe import WallProbe, cells_of
 
 _REASONS = 3
 
@@ -73,7 +72,7 @@ def answers(
     """
     asked: list[tuple[str, Callable[[], Answer]]] = [("Sequence", lambda: _sequence(stack, cancel))]
     if stack.sequence is Sequence.LGE:
-        asked.append(("Late enhancement", lambda: _scar(stack)))
+        asked.append(("Late enhancement", lambda: _scar(stack, cancel)))
     elif segmentation is not None:
         asked.append(("Disease group", lambda: _disease(segmentation, ed, es)))
     found = []
@@ -106,15 +105,15 @@ def _disease(segmentation: Segmentation, ed: int | None, es: int | None) -> Answ
     return _answer("Disease group", head, values, because)
 
 
-def _scar(stack: Stack) -> Answer:
+def _scar(stack: Stack, cancel: Cancel | None) -> Answer:
     head = load_head("lge_pathology")
-    probe = head.networks["probe"]
-    assert head.encoder is not None
-    assert isinstance(probe, WallProbe)
-    images = torch.from_numpy(np.ascontiguousarray(stack.pixels[0], np.float32))[:, None]
-    cells = cells_of(images, stack.geometry.pixel_spacing, head.encoder).half()
-    case = Case(stack.subject, (0,), (len(cells),), cells, None)
-    return _answer("Late enhancement", head, summed(numbers_of(probe, case)))
+    assert head.segmenter is not None
+    areas = areas_of(stack, head.segmenter, cancel=cancel)
+    scar, wall = areas.sum(0)
+    if not wall:
+        raise InputError("No wall was found in these images, so scar cannot be told from none.")
+    because = f"{100 * scar / wall:.0f} % of the wall being called scar"
+    return _answer("Late enhancement", head, numbers_of(areas), because)
 
 
 def _answer(question: str, head: HeadModel, values: np.ndarray, because: str = "") -> Answer:

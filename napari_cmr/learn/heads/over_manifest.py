@@ -14,33 +14,38 @@ import numpy as np
 import torch
 from torch import nn
 
-from napari_cmr.core import InputError, Progress, replacing
+from napari_cmr.core import InputError, ModelError, Progress, replacing
 from napari_cmr.io.manifest import ManifestRow, read_manifest
 from napari_cmr.learn.evaluate import as_json
 from napari_cmr.learn.heads.biomarkers import BIOMARKERS
-from napari_cmr.learn.heads.enhancement import Case, numbers_of, read_cases, summed
+from napari_cmr.learn.heads.enhancement import (
+    Case,
+    load_segmenter,
+    numbers_of,
+    numbers_of_slices,
+    read_cases,
+)
 from napari_cmr.learn.heads.finetune import answers_of, metrics_of, scar_metrics, set_name
 from napari_cmr.learn.heads.logistic import probabilities
 from napari_cmr.learn.heads.reading import Sample, Segmenter, read_patients, read_pictures
 from napari_cmr.learn.heads.scores import UNKNOWN_CLASS, Answers
-from napari_cmr.learn.heads.tasks import HEAD_TASKS, HeadTask
+from napari_cmr.learn.heads.tasks import DISEASE, HEAD_TASKS, SCAR, HeadTask
 from napari_cmr.nets import Card, Model, load_model, predict
 from napari_cmr.nets.features import EncoderName, FrozenEncoder, load_frozen
 from napari_cmr.nets.linear_head import LinearHead
-from napari_cmr.nets.wall_probe import WallProbe
 
 _STATED = ("subject", "image", "frame", "slice", "predicted")
 _REASONS = 3
-SCAR = "lge_pathology"
 
 
 @dataclass(frozen=True, eq=False)
 class HeadModel:
-    """A head with what it sits on: a frozen encoder, or a segmenter's measures."""
+    """A head with what it sits on: a frozen encoder, a segmenter, or any segmenter's measures."""
 
     card: Card
     networks: dict[str, nn.Module]
     encoder: FrozenEncoder | None
+    segmenter: Model | None = None
 
     @property
     def head(self) -> LinearHead:
@@ -66,20 +71,24 @@ class HeadModel:
 
 
 def load_head(task: str, model: str | Path | None = None) -> HeadModel:
-    """Load a head and the encoder that its card names.
+    """Load a head and the encoder, or for late enhancement the segmenter, that its card names.
 
     Raises
     ------
     ModelError
-        If there is no such model, it is for another task, or the encoder is not the one that it
-        was trained on (by name, version and hash).
+        If there is no such model, it is for another task, or what it sits on is not what it was
+        trained on (by name, version and hash).
     """
     loaded = load_model(model, task=task)
     networks = {role: network.cpu() for role, network in loaded.networks.items()}
-    told = loaded.card.test_time.get("encoder")
-    if told is None:
+    if task == DISEASE:
         return HeadModel(loaded.card, networks, None)
-    wanted = EncoderName.model_validate(told)
+    below = "segmenter" if task == SCAR else "encoder"
+    if below not in loaded.card.test_time:
+        raise ModelError(f"The card of {loaded.title} does not name its {below}; train it again.")
+    wanted = EncoderName.model_validate(loaded.card.test_time[below])
+    if task == SCAR:
+        return HeadModel(loaded.card, networks, None, load_segmenter(wanted.name, wanted=wanted))
     return HeadModel(loaded.card, networks, load_frozen(wanted.name, wanted=wanted))
 
 
@@ -161,15 +170,15 @@ def evaluate_heads(
         )
     head = load_head(task, model)
     if task == SCAR:
-        assert head.encoder is not None
-        cases = read_cases(rows, head.encoder, labels=True, progress=progress)
+        assert head.segmenter is not None
+        cases = read_cases(rows, head.segmenter, labels=True, progress=progress)
         mean, answers = scar_metrics(kind, head.classes, head.networks, rows, cases)
     else:
         samples = _read(head, rows, _segmenter(segmenter), truth=True, progress=progress)
         answers = answers_of(head.head, head.classes, samples)
         mean = metrics_of(answers)
     subjects = {s: {"accuracy": v} for s, v in answers.by_subject().items()}
-    if head.encoder is None and all(row.label for row in rows):
+    if task == DISEASE and all(row.label for row in rows):
         drawn = answers_of(head.head, head.classes, read_patients(kind, rows, None, truth=True))
         mean |= {f"{k}_expert_labels": v for k, v in metrics_of(drawn).items()}
         for subject, value in drawn.by_subject().items():
@@ -186,25 +195,25 @@ def _read(
     truth: bool,
     progress: Progress | None,
 ) -> list[Sample]:
+    if head.segmenter is not None:
+        cases = read_cases(rows, head.segmenter, labels=False, progress=progress)
+        return _scar_samples(head, cases)
     if head.encoder is None:
         return read_patients(head.task, rows, segment, truth=truth, progress=progress)
-    if head.task.name == SCAR:
-        return _scar_samples(head, read_cases(rows, head.encoder, labels=False, progress=progress))
     return read_pictures(head.task, rows, head.encoder, truth=truth, progress=progress)
 
 
 def _scar_samples(head: HeadModel, cases: Sequence[Case]) -> list[Sample]:
     """A sample a case, with the chance of scar in each slice under its place in the case."""
-    probe, by_slice = head.networks["probe"], head.networks["slices"]
-    assert isinstance(probe, WallProbe)
+    by_slice = head.networks["slices"]
     assert isinstance(by_slice, LinearHead)
     samples = []
     for case in cases:
-        numbers = numbers_of(probe, case)
-        chances = probabilities(by_slice, numbers)[:, 1]
+        chances = probabilities(by_slice, numbers_of_slices(case))[:, 1]
         owner = np.repeat(case.rows, case.slices_a_row)
         told = {r: ";".join(f"{p:.4f}" for p in chances[owner == r]) for r in case.rows}
-        samples.append(Sample(case.subject, case.rows, summed(numbers), None, slices=told))
+        numbers = numbers_of(case.areas)
+        samples.append(Sample(case.subject, case.rows, numbers, None, slices=told))
     return samples
 
 
@@ -236,7 +245,7 @@ def _answers(head: HeadModel, samples: Sequence[Sample]) -> list[list[Any]]:
         [head.classes[best], *(f"{p:.4f}" for p in each)]
         for best, each in zip(said, found, strict=True)
     ]
-    if head.encoder is None:
+    if head.task.name == DISEASE:
         with torch.inference_mode():
             parts = head.head.contributions(torch.from_numpy(values).float()).numpy()
         for line, sample, best, of_classes in zip(lines, samples, said, parts, strict=True):

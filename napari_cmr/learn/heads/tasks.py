@@ -54,6 +54,9 @@ class HeadTask:
         return said
 
 
+DISEASE, SCAR = "disease", "lge_pathology"
+"""The tasks whose numbers come from a segmentation: biomarkers, and scar's share of the wall."""
+
 HEAD_TASKS: Mapping[str, HeadTask] = {
     task.name: task
     for task in (
@@ -70,8 +73,8 @@ HEAD_TASKS: Mapping[str, HeadTask] = {
             "view",
             frozenset({View.LAX, View.UNKNOWN}),
         ),
-        HeadTask("disease", ("NOR", "DCM", "HCM", "MINF", "RV"), "group"),
-        HeadTask("lge_pathology", ("normal", "pathological"), "group"),
+        HeadTask(DISEASE, ("NOR", "DCM", "HCM", "MINF", "RV"), "group"),
+        HeadTask(SCAR, ("normal", "pathological"), "group"),
     )
 }
 """Name -> task."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from napari_cmr.core import InputError, Measures, Segmentation, Stack
 from napari_cmr.learn.heads.biomarkers import BIOMARKERS, as_features, biomarkers, volume_numbers
+from napari_cmr.learn.heads.enhancement import SCARRED, WALL, case_numbers
 from napari_cmr.learn.heads.over_manifest import HeadModel
 from napari_cmr.learn.saliency.question import Explained, MapArray, Question, mixed
 from napari_cmr.learn.saliency.targets import SegmenterView
@@ -22,7 +23,6 @@ from napari_cmr.nets.features import FIELDS, SIDE, field_view, pictures, pooled
 from napari_cmr.nets.linear_head import LinearHead
 from napari_cmr.nets.locate import Heart
 from napari_cmr.nets.sampling import sample
-from napari_cmr.nets.wall_probe import WallProbe, case_numbers, cells_of_view, summed_cells
 
 _TINY = 1e-3
 
@@ -46,18 +46,6 @@ class PictureLogits(Explained):
         fields = [pooled(self.encoder, views[:, i : i + 1]) for i in range(views.shape[1])]
         logits: Tensor = self.head(torch.cat(fields, dim=1))
         return logits
-
-
-class ScarNumbers(Explained):
-    """A slice's middle field to the numbers that the scar head sums up."""
-
-    def __init__(self, encoder: nn.Module, probe: WallProbe) -> None:
-        super().__init__()
-        self.encoder, self.probe = encoder, probe
-
-    def forward(self, views: Tensor) -> Tensor:
-        """``(m, 1, h, w)`` to ``(m, 3)``."""
-        return summed_cells(self.probe, cells_of_view(views, self.encoder))
 
 
 class PooledFeature(Explained):
@@ -111,36 +99,35 @@ def picture_class(stack: Stack, head: HeadModel, said: str = "") -> Question:
 def scar(stack: Stack, head: HeadModel, said: str = "") -> Question:
     """Why a late-enhancement stack is called pathological, or normal.
 
+    The segmenter's scar and wall, each pixel by its probability, go through the head to the
+    class's logit; the maps explain that to first order.
+
     Raises
     ------
     InputError
         If the head does not know the class.
     """
-    assert head.encoder is not None
-    probe = head.networks["probe"]
-    assert isinstance(probe, WallProbe)
-    network = ScarNumbers(head.encoder.module, probe)
-    chosen = [(0, z) for z in range(stack.shape[1])]
-    fields = _Fields(stack, (FIELDS["middle"],))
-    inputs = fields.inputs(chosen)
-    with torch.inference_mode():
-        numbers = network(inputs)
-    numbers = numbers.clone().requires_grad_()
+    assert head.segmenter is not None
+    view = SegmenterView.of(stack, head.segmenter)
+    found = view.areas(0)
+    columns = [[view.structures.index(s.name) for s in which] for which in (SCARRED, WALL)]
+    areas = found.clone().requires_grad_()
     with torch.enable_grad():
-        logits = head.head(case_numbers(numbers)[None])[0]
+        summed = torch.stack([areas[:, which].sum(1) for which in columns], dim=1)
+        logits = head.head(case_numbers(summed)[None].float())[0]
         index = _class_index(head, said, logits)
         asked = logits[index] - logits.mean()
-        (weights,) = torch.autograd.grad(asked, numbers)
+        (weights,) = torch.autograd.grad(asked, areas)
     return Question(
         f"{head.card.task}: {head.classes[index]}",
         "",
-        network,
-        inputs,
-        weights,
+        view.network,
+        view.inputs(0),
+        weights.float(),
         float(asked.detach()),
-        lambda maps: fields.onto(chosen, maps),
-        tuple(chosen),
-        (_probability(head, logits.detach(), index), _FIRST_ORDER),
+        lambda maps: view.onto([0], maps),
+        tuple((0, z) for z in range(stack.shape[1])),
+        (_probability(head, logits.detach(), index), _FIRST_ORDER, _SOFT_SHARES),
     )
 
 
@@ -243,6 +230,10 @@ def feature(stack: Stack, card: Card, encoder: nn.Module, heart: Heart, phase: i
 
 
 _FIRST_ORDER = "The map is of first order: it tells what small changes would do."
+_SOFT_SHARES = (
+    "Scar and wall here are sums of probabilities, without flips or clean-up, so the answer "
+    "differs a little from that of the labels."
+)
 
 
 class _Fields:

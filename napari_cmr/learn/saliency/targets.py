@@ -86,12 +86,17 @@ class SegmenterView:
         reach = self.model.card.networks["segmenter"].neighbours
         return self.crop.inputs(self.stack.pixels[phase], reach, self.step)
 
-    def volumes(self, phase: int) -> dict[str, float]:
-        """Soft volume of each structure in a phase."""
-        with torch.inference_mode():
+    def areas(self, phase: int) -> Tensor:
+        """``(z, k)`` soft area of each structure in each slice, in pixels of the square."""
+        with torch.no_grad():
             seen = self.inputs(phase)
             weight = next(self.network.parameters(), seen)
-            areas = self.network(seen.to(weight.device)).double().cpu().numpy()
+            found: Tensor = self.network(seen.to(weight.device)).double().cpu()
+        return found
+
+    def volumes(self, phase: int) -> dict[str, float]:
+        """Soft volume of each structure in a phase."""
+        areas = self.areas(phase).numpy()
         return dict(zip(self.structures, (areas * self.ml[:, None]).sum(0).tolist(), strict=True))
 
     def onto(self, phases: Sequence[int], maps: Tensor) -> MapArray:

@@ -10,6 +10,7 @@ import torch
 
 from napari_cmr.core import Geometry, InputError, Segmentation, Stack
 from napari_cmr.learn.heads.biomarkers import BIOMARKERS, as_features, biomarkers
+from napari_cmr.learn.heads.enhancement import case_numbers
 from napari_cmr.learn.heads.over_manifest import HeadModel
 from napari_cmr.learn.saliency import ask
 from napari_cmr.learn.saliency.class_targets import disease, picture_class, scar
@@ -20,7 +21,6 @@ from napari_cmr.nets.encoders import make_encoder
 from napari_cmr.nets.features import EncoderName, FrozenEncoder, picture_features, pictures
 from napari_cmr.nets.linear_head import LinearHead
 from napari_cmr.nets.shelf import build
-from napari_cmr.nets.wall_probe import WallProbe, case_numbers, cells_of, slice_numbers
 from tests.nets.conftest import STRUCTURES, ByIntensity, make_card
 
 GRID = InputGrid(spacing_mm=2.0, size=32)
@@ -138,25 +138,42 @@ def test_a_class_is_the_heads_logit_against_the_mean_of_all():
         picture_class(stack, model, "T3")
 
 
-def test_scar_moves_as_its_first_order_map_says():
-    stack, encoder = make_stack(1), frozen()
-    images = torch.from_numpy(stack.pixels[0])[:, None]
-    cells = cells_of(images, (2.0, 2.0), encoder)
+@pytest.fixture
+def scar_head():
     torch.manual_seed(2)
-    probe = WallProbe(cells.shape[1]).eval()
-    head = random_head(4, 2)
-    model = head_model("lge_pathology", ("normal", "pathological"), {"head": head, "probe": probe},
-                       encoder)  # fmt: skip
-    question = scar(stack, model, "pathological")
+    structures = ("BACKGROUND", "LV", "MYO", "INFARCT", "MVO")
+    spec = Network(encoder="unet", channels=(4, 8), structures=structures, grid=GRID, neighbours=1)
+    card = make_card(task="lge_sax_seg", networks=make_card().networks | {"segmenter": spec})
+    segmenter = Model(card, {"localiser": ByIntensity(), "segmenter": build(spec).eval()})
+    model = head_model("lge_pathology", ("normal", "pathological"), {"head": random_head(2, 2)},
+                       None)  # fmt: skip
+    return replace(model, segmenter=segmenter)
+
+
+def test_scar_is_the_heads_logit_of_scars_share_of_the_wall(scar_head):
+    question = scar(make_stack(1), scar_head, "pathological")
     with torch.inference_mode():
-        logits = head(case_numbers(slice_numbers(probe, cells))[None])[0]
+        likely = scar_head.segmenter.networks["segmenter"](question.inputs).softmax(1)
+    scarred, wall = (likely[:, k:].sum((1, 2, 3)).double() for k in (3, 2))
+    worst = sorted((scarred / wall).tolist())[-2:]
+    shares = np.array([float(scarred.sum() / wall.sum()), np.mean(worst)])
+    logits = scar_head.head(torch.from_numpy(np.log(shares + 0.005))[None].float())[0]
     assert question.value == pytest.approx(float(logits[1] - logits.mean()), abs=1e-5)
+    assert question.places == ((0, 0), (0, 1), (0, 2))
+    with pytest.raises(InputError, match="knows no 'scarred'"):
+        scar(make_stack(1), scar_head, "scarred")
+
+
+def test_scar_moves_as_its_first_order_map_says(scar_head):
+    question = scar(make_stack(1), scar_head, "pathological")
     slopes = gradient(question)
-    change = torch.randn(slopes.shape, generator=torch.Generator().manual_seed(0)) * 1e-3
+    change = slopes / slopes.abs().max() * 1e-2
     with torch.inference_mode():
-        moved = head(case_numbers(question.network(question.inputs + change))[None])[0]
+        areas = question.network(question.inputs + change).double()
+        summed = torch.stack([areas[:, 3:].sum(1), areas[:, 2:].sum(1)], dim=1)
+        moved = scar_head.head(case_numbers(summed)[None].float())[0]
     due = float(moved[1] - moved.mean()) - question.value
-    assert float((slopes * change).sum()) == pytest.approx(due, rel=0.1, abs=1e-6)
+    assert float((slopes * change).sum()) == pytest.approx(due, rel=0.1)
 
 
 def test_disease_hangs_on_volumes_as_its_biomarkers_do(view):
