@@ -127,8 +127,10 @@ class Round:
         from napari_cmr.ui.tabs import Tab
 
         self.dock.bring(Tab.WHY)
-        self.key("S")
-        self.stage.go_to(slice_index=BASAL)
+        slices = self.dock.session.reading.uncertainty.slices
+        least_sure = np.unravel_index(np.nanargmax(slices), slices.shape)
+        strip = self.dock.why.strip
+        self.click(strip, strip.cell(*map(int, least_sure)).center().toPoint())
         self.dock.why.show_doubt_box.setChecked(True)
         self.settle()
         self.take("08-how-sure")
@@ -216,14 +218,15 @@ class Round:
         press(self.viewer, getattr(Qt.Key, f"Key_{letter}"))
         self.settle()
 
-    def click(self, button: Any) -> None:
-        """Click a button, which must be one that can be clicked."""
+    def click(self, widget: Any, at: Any = None) -> None:
+        """Click a widget, in its middle or elsewhere; it must be one that can be clicked."""
         from qtpy.QtCore import Qt
         from qtpy.QtTest import QTest
 
-        if not (button.isVisible() and button.isEnabled()):
-            raise SystemExit(f"the button {button.text()} cannot be clicked")
-        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+        if not (widget.isVisible() and widget.isEnabled()):
+            raise SystemExit(f"{widget} cannot be clicked")
+        middle = widget.rect().center() if at is None else at
+        QTest.mouseClick(widget, Qt.MouseButton.LeftButton, pos=middle)
 
     def settle(self) -> None:
         """Wait until nothing is being done, and a little for what follows a pause."""
@@ -277,13 +280,14 @@ def write_gif(frames: list[np.ndarray], path: Path) -> None:
     drawn[0].save(path, save_all=True, append_images=drawn[1:], duration=40, loop=0, optimize=True)
 
 
-def with_palette(frames: list[np.ndarray], colours: int = 200) -> list[Image.Image]:
-    """RGB frames with one palette, in which thin contours keep their own colours."""
+def with_palette(frames: list[np.ndarray], colours: int = 256) -> list[Image.Image]:
+    """RGB frames with one palette, in which contours and previews keep their own colours."""
     from napari_cmr.core.palette import COLOURS
 
-    structures = [ImageColor.getrgb(colour)[:3] for colour in COLOURS.values()]
+    pure = [np.array(ImageColor.getrgb(colour)[:3]) for colour in COLOURS.values()]
+    over_grey = [0.4 * rgb + 0.6 * grey for rgb in pure[:3] for grey in range(0, 256, 32)]
     width = frames[0].shape[1]
-    rows = [np.full((40, width, 3), colour, np.uint8) for colour in structures]
+    rows = [np.full((20, width, 3), rgb).astype(np.uint8) for rgb in (*pure, *over_grey)]
     palette = Image.fromarray(np.concatenate([*frames[::6], *rows])).quantize(colours)
     return [
         Image.fromarray(np.ascontiguousarray(frame)).quantize(

@@ -141,7 +141,7 @@ class MeasuresPanel(QWidget):
 
 
 def summary(measures: Measures) -> str:
-    """The main numbers in one line, those that there are."""
+    """The main numbers, those that there are: a line a ventricle."""
     lines = []
     for title, names in (
         ("LV", ("edv_ml", "esv_ml", "ef_percent", "mass_g")),
@@ -154,7 +154,7 @@ def summary(measures: Measures) -> str:
             if name is not None and getattr(measures, name) is not None
         ]
         lines += [f"<b>{title}</b> {', '.join(parts)}"] if parts else []
-    return " &nbsp; ".join(lines) or "No volumes yet."
+    return "<br>".join(lines) or "No volumes yet."
 
 
 def _number_label() -> QLabel:
