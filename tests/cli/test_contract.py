@@ -86,7 +86,8 @@ def test_measure_takes_phases_and_heart_rate_from_the_reader(run, tmp_path):
     run("measure", "l.nii.gz", "--heart-rate", 0, code=2)
 
 
-def test_segment_writes_labels_on_the_source_grid_and_the_measures(run, tmp_path, heart):
+def test_segment_writes_labels_on_the_source_grid_and_the_measures(run, tmp_path):
+    heart = phantom.make(phantom.PhantomConfig(n_phases=2))
     write_nifti_studies([heart], tmp_path / "data")
     with (tmp_path / "data" / "manifest.csv").open() as file:
         image = next(csv.DictReader(file))["image"]

@@ -43,9 +43,14 @@ def click(qtbot, button):
     qtbot.mouseClick(button, LEFT)
 
 
+def done(pacs, qtbot):
+    """Wait until the server has answered, and what came of it is on show."""
+    qtbot.waitUntil(lambda: not pacs.runner.busy, timeout=WAIT_MS)
+
+
 def search(pacs, qtbot):
     click(qtbot, pacs.search)
-    settle(pacs, qtbot)
+    done(pacs, qtbot)
 
 
 def test_a_study_is_searched_for_fetched_and_opened(
@@ -60,7 +65,7 @@ def test_a_study_is_searched_for_fetched_and_opened(
     row.setSelected(True)
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: str(tmp_path))
     click(qtbot, pacs.fetch)
-    settle(pacs, qtbot)
+    done(pacs, qtbot)
     _, cardiac = viewer.window.add_plugin_dock_widget("napari-cmr", "Cardiac MR")
     qtbot.waitUntil(lambda: cardiac.session.stack is not None, timeout=WAIT_MS)
     settle(cardiac, qtbot)
@@ -95,7 +100,7 @@ def test_the_window_answers_while_a_server_does_not_and_cancel_ends_the_wait(web
     click(qtbot, pacs.cancel)
     assert "Stopping" in pacs.message.text()
     web.may_go_on.set()
-    settle(pacs, qtbot)
+    done(pacs, qtbot)
     assert "Cancelled" in pacs.message.text()
     assert pacs.studies.topLevelItemCount() == 0
     assert pacs.search.isEnabled()
@@ -110,7 +115,7 @@ def test_results_are_stored_and_what_is_refused_is_named(
     web.refusal = (202, 0x0122)
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: str(tmp_path))
     click(qtbot, pacs.store)
-    settle(pacs, qtbot)
+    done(pacs, qtbot)
     assert pacs.message.text().splitlines() == [
         f"{len(files) - 1} files were stored.",
         "seg-002.dcm was not stored: the server does not take this kind of object.",
