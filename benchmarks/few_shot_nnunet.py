@@ -24,15 +24,16 @@ def main() -> None:
     for name, folder in FOLDERS.items():
         (home / folder).mkdir(parents=True, exist_ok=True)
         os.environ[name] = str(home / folder)
-    # In its own process and without a pool, so that the processor's clock sees all of it.
-    os.environ |= {"nnUNet_n_proc_DA": "0", "nnUNet_def_n_proc": str(args.threads)}
+    os.environ |= dict.fromkeys(("nnUNet_n_proc_DA", "nnUNet_def_n_proc"), str(args.threads))
     import torch
 
-    torch.set_num_threads(args.threads)
     plans = home / "ready" / DATASET / "nnUNetPlans.json"
     if not plans.is_file():
         write_raw(home / "raw" / DATASET, read_cases(args.cases / "train"))
         plan()
+    # Views are drawn in the training's own process, so that the processor's clock sees them.
+    os.environ |= {"nnUNet_n_proc_DA": "0"}
+    torch.set_num_threads(args.threads)
     np.random.seed(args.seed)  # noqa: NPY002 -- its augmentation draws from there
     torch.manual_seed(args.seed)
     trainer = trainer_of(plans)
