@@ -1,3 +1,4 @@
+import csv
 import json
 
 import numpy as np
@@ -198,7 +199,10 @@ def test_export_writes_labels_on_the_grid_and_the_measures(session, tmp_path):
         "measures.json",
     ]
     assert json.loads(measures.read_text())["ef_percent"] == pytest.approx(75.0)
-    assert "ef_percent,75.0,%" in table.read_text().splitlines()
+    with table.open(newline="") as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    assert (rows["ef_percent"]["value"], rows["ef_percent"]["unit"]) == ("75.0", "%")
+    assert "ED phase 0, ES phase 1" in rows["ef_percent"]["phases"]
     back = io.read_labels(labels)
     assert [int((phase == 1).sum()) // 6 for phase in back.labels] == list(BOX_PIXELS)
 

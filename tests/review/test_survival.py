@@ -62,6 +62,7 @@ def test_a_kill_loses_at_most_the_stroke_under_the_pointer(tiny_folder, tmp_path
 def test_another_process_is_told_reads_and_corrupts_nothing(session, project, tiny_folder):
     session.predict(square)
     dab(session)
+    assert project.flush()  # it is written by another thread
     second = Project.open(project.folder)
     assert "open in another window or program" in second.trouble
     reader = opened(tiny_folder, second)
