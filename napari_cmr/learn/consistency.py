@@ -72,11 +72,12 @@ def unsaid_phases(
     rows: Sequence[ManifestRow], find: Callable[[Stack], Heart]
 ) -> list[LabelledFrame]:
     """The phases of labelled images that their labels say nothing of, every so many."""
+    labelled = load_labelled(rows)
     said: dict[Path, set[int]] = defaultdict(set)
-    for one in load_labelled(rows):
+    for one in labelled:
         said[one.row.image] |= set(one.phases)
     frames = []
-    for one in {one.row.image: one for one in load_labelled(rows)}.values():
+    for one in {one.row.image: one for one in labelled}.values():
         spare = [p for p in range(one.stack.shape[0]) if p not in said[one.row.image]]
         if spare:
             heart = find(one.stack)
