@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_cmr import io
 from napari_cmr.cli.labelled import Wanted, check_there, labels_given
 from napari_cmr.core import Finding, InputError, Segmentation, Stack
+from napari_cmr.measure.wall import Septa
 from napari_cmr.report import ReviewRecord
 
 
@@ -15,7 +16,8 @@ from napari_cmr.report import ReviewRecord
 class Reported:
     """Images, labels, and what a project knows of their review.
 
-    ``ed`` and ``es`` are phases that a reader set in the project.
+    ``ed`` and ``es`` are phases that a reader set in the project, ``septa`` RV insertion points
+    by phase and slice of the phases in which a reader placed landmarks.
     """
 
     stack: Stack
@@ -23,6 +25,7 @@ class Reported:
     review: tuple[ReviewRecord, ...] = ()
     ed: int | None = None
     es: int | None = None
+    septa: Septa = field(default_factory=dict)
 
 
 def read(
@@ -76,8 +79,9 @@ def _segmented(wanted: Wanted, model: str | None) -> Reported:
 
 def _of_project(wanted: Wanted, project: Path, reader: str | None) -> Reported:
     """The labels that stand in a project's log, and who made them so."""
-    from napari_cmr.review import Project, in_volume, review_records, stack_key
+    from napari_cmr.review import Project, Reading, in_volume, review_records, stack_key
     from napari_cmr.review.extent import sentence
+    from napari_cmr.review.landmarks import placed_septa
     from napari_cmr.review.lines import lines
 
     opened = Project.look_into(project)
@@ -99,6 +103,7 @@ def _of_project(wanted: Wanted, project: Path, reader: str | None) -> Reported:
     if not wanted.spacing and history.spacing_mm is not None:  # given in the project, by hand
         z, y, x = history.spacing_mm
         images = io.load(entry, spacing=(z, y, x))
+    reading = Reading(images, key, history)
     labelled = in_volume(
         Segmentation.on(images, history.labels.copy(), history.model), history.extent
     )
@@ -107,5 +112,10 @@ def _of_project(wanted: Wanted, project: Path, reader: str | None) -> Reported:
         labelled = labelled.with_findings(Finding("slices-out", left_out))
     records = tuple(r for r in review_records(opened, key) if r.reader == line.reader)
     return Reported(
-        images, labelled.with_findings(*history.findings), records, history.ed, history.es
+        images,
+        labelled.with_findings(*history.findings),
+        records,
+        history.ed,
+        history.es,
+        placed_septa(reading),
     )

@@ -148,7 +148,12 @@ def report(
         heart_rate_bpm=heart_rate,
     )
     clinical = measure.clinical_numbers(
-        found.segmentation, measures, person, bsa_formula=formula, reference=ranges
+        found.segmentation,
+        measures,
+        person,
+        bsa_formula=formula,
+        reference=ranges,
+        septa=found.septa,
     )
     content = reports.compose(
         found.stack, found.segmentation, measures, clinical, review=found.review

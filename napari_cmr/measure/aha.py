@@ -71,7 +71,7 @@ class SegmentModel:
     flip
         Whether the pictures are mirrored (seen from the base).
     findings
-        What could not be told from the masks.
+        What could not be told from the masks, and where a reader placed the insertion points.
     """
 
     rings: dict[int, Ring]
@@ -144,9 +144,9 @@ def segment_model(
         rings = {z: ring for z, ring in rings.items() if z in insertions or ring is Ring.CAP}
     if not rings or not insertions:
         return None
-    findings: tuple[Finding, ...] = ()
+    findings = _placed(rings, insertions, phase, segmentation.labels.shape[0])
     if not segmentation.geometry.oriented:
-        findings = (
+        findings += (
             Finding(
                 "sides-assumed",
                 "The file does not say how the patient lies.",
@@ -154,6 +154,28 @@ def segment_model(
             ),
         )
     return SegmentModel(rings, insertions, mirrored(segmentation), findings)
+
+
+def _placed(
+    rings: Mapping[int, Ring], insertions: Mapping[int, Insertions], phase: int, n_phases: int
+) -> tuple[Finding, ...]:
+    """Segments that rest on a reader's own points say so."""
+    ringed = [z for z, ring in rings.items() if ring is not Ring.CAP]
+    by_hand = [z for z in sorted(ringed) if insertions[z].by_hand]
+    if not by_hand:
+        return ()
+    if len(by_hand) == len(ringed):
+        where = "all slices"
+    else:
+        where = f"slice{'s' if len(by_hand) > 1 else ''} {', '.join(map(str, by_hand))}"
+    at = f" of phase {phase}" if n_phases > 1 else ""
+    return (
+        Finding(
+            "insertions-by-hand",
+            f"A reader placed the RV insertion points in {where}{at}.",
+            "The AHA segments follow them there.",
+        ),
+    )
 
 
 def why_no_segments(segmentation: Segmentation, phase: int) -> Finding:

@@ -14,7 +14,7 @@ from napari_cmr.measure.number import Number
 from napari_cmr.measure.person import BsaFormula, Person
 from napari_cmr.measure.rates import Rates, lv_rates
 from napari_cmr.measure.reference import SHIPPED, ReferenceRow, reference_range
-from napari_cmr.measure.wall import WallMotion, wall_motion
+from napari_cmr.measure.wall import Septa, WallMotion, wall_motion
 
 STROKE_VOLUMES_DIFFER = 0.2
 """Share of their mean by which LV and RV stroke volume may differ; a choice of this project."""
@@ -78,6 +78,7 @@ def clinical_numbers(
     *,
     bsa_formula: BsaFormula = BsaFormula.MOSTELLER,
     reference: Iterable[ReferenceRow] = SHIPPED,
+    septa: Septa | None = None,
 ) -> Clinical:
     """Everything that a short-axis cine's labels allow.
 
@@ -95,9 +96,13 @@ def clinical_numbers(
         What numbers are indexed by.
     reference
         Rows of reference ranges.
+    septa
+        Phase to slice to RV insertion points where a reader placed some; the segments follow them.
     """
     person = _completed(person or Person(), segmentation, measures)
-    motion = wall_motion(segmentation, measures) if segmentation.geometry.spacing_known else None
+    motion = None
+    if segmentation.geometry.spacing_known:
+        motion = wall_motion(segmentation, measures, septa)
     rates, no_rates = lv_rates(replace(measures, heart_rate_bpm=_cine_rate(segmentation, measures)))
     bsa = person.bsa_m2(bsa_formula)
     table = tuple(reference)

@@ -33,11 +33,12 @@ class Insertions:
 
     Angles are radians, counter-clockwise as the heart is seen from the apex, whichever way the
     picture shows it. The septum runs counter-clockwise from the anterior point over ``septum``
-    radians to the inferior point.
+    radians to the inferior point. ``by_hand`` says that a reader placed them.
     """
 
     anterior: float
     septum: float
+    by_hand: bool = False
 
     @property
     def inferior(self) -> float:
@@ -102,7 +103,7 @@ def given_insertions(
             f"{np.rad2deg(septum):.0f} degrees; give the anterior angle first, then the inferior "
             f"one, {low:g} to {high:g} degrees apart."
         )
-    return Insertions(anterior, septum)
+    return Insertions(anterior, septum, by_hand=True)
 
 
 def heart_angles(angles: FloatArray, *, flip: bool) -> FloatArray:

@@ -57,7 +57,7 @@ def scar_measurement(
     *,
     remote: BoolArray | Remote | None = None,
     methods: Iterable[ScarMethod] | None = None,
-    septum: Insertions | None = None,
+    septum: Insertions | Mapping[int, Insertions] | None = None,
 ) -> Measurement:
     """Scar mass, share and transmurality by every method.
 
@@ -70,7 +70,8 @@ def scar_measurement(
     methods
         All if None; `ScarMethod.LABELS` is left out where nothing is labelled infarct.
     septum
-        RV insertion points that a reader gave, where the RV is not labelled.
+        RV insertion points that a reader gave, for all slices or by slice; else found from the
+        RV's labels.
 
     Raises
     ------

@@ -41,4 +41,4 @@ def septum_between(segmentation: Segmentation, points: FloatArray) -> Insertions
             f"The septum between these points would span {np.rad2deg(septum):.0f} degrees; it "
             f"spans {low:g} to {high:g}. Put each point where the RV's wall meets the LV's."
         )
-    return Insertions(anterior, septum)
+    return Insertions(anterior, septum, by_hand=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from napari_cmr.measure.centreline import METHOD, chords
 from napari_cmr.measure.insertion import Insertions
 from napari_cmr.measure.volumes import WALL
 
+Septa: TypeAlias = Mapping[int, Mapping[int, Insertions]]
+"""Phase to slice to RV insertion points."""
 METHOD_THICKNESS = f"{METHOD}, mean over the segment's chords"
 METHOD_THICKENING = "(ES - ED) / ED of the segment's mean thickness"
 
@@ -57,20 +60,29 @@ class WallMotion:
         }
 
 
-def wall_motion(segmentation: Segmentation, measures: Measures) -> WallMotion:
+def wall_motion(
+    segmentation: Segmentation, measures: Measures, septa: Septa | None = None
+) -> WallMotion:
     """Thickness at ED and ES in the 16 segments that have a cavity.
 
     The cap (segment 17) lies along the slices, so its thickness is not measured.
+
+    Parameters
+    ----------
+    septa
+        RV insertion points of phases in which a reader placed some; else found from the labels.
 
     Raises
     ------
     SpacingUnknownError
         If the source gave no millimetres.
     """
-    ed, ed_findings = segment_thickness_mm(segmentation, measures.ed_phase)
-    if measures.ed_phase == measures.es_phase:
+    septa = septa or {}
+    ed_phase, es_phase = measures.ed_phase, measures.es_phase
+    ed, ed_findings = segment_thickness_mm(segmentation, ed_phase, septa.get(ed_phase))
+    if ed_phase == es_phase:
         return WallMotion(ed, {}, ed_findings)
-    es, es_findings = segment_thickness_mm(segmentation, measures.es_phase)
+    es, es_findings = segment_thickness_mm(segmentation, es_phase, septa.get(es_phase))
     findings = dict.fromkeys((*ed_findings, *es_findings))
     return WallMotion(ed, es, tuple(findings))
 

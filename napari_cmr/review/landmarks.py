@@ -70,6 +70,15 @@ def checked(reading: Reading, frame: Frame, name: str, at: tuple[float, float]) 
     septum_between(reading.segmentation, points)
 
 
+def placed_septa(reading: Reading) -> dict[int, Mapping[int, Insertions]]:
+    """`insertions_of` the phases in which the reader placed a landmark.
+
+    It is what `napari_cmr.measure.clinical_numbers` takes as ``septa``.
+    """
+    phases = sorted({phase for phase, _, _ in reading.history.landmarks})
+    return {phase: insertions_of(reading, phase) for phase in phases}
+
+
 def insertions_of(reading: Reading, phase: int) -> Mapping[int, Insertions]:
     """RV insertion points of a phase by slice: the reader's where placed, else the labels'.
 
