@@ -9,12 +9,14 @@ import numpy as np
 import typer
 
 from napari_cmr import io, measure
-from napari_cmr.cli.labelled import check_there
+from napari_cmr.cli.labelled import Wanted, check_there
 from napari_cmr.cli.progress import progress
+from napari_cmr.cli.reported import Reported, check_sources, of_project
 from napari_cmr.cli.summary import table
 from napari_cmr.core import Geometry, InputError, Segmentation, Sequence, Stack, View
 from napari_cmr.measure import Insertions, Measurement, Remote, ScarMethod
 from napari_cmr.measure.reference import SHIPPED
+from napari_cmr.report import ReviewRecord
 from napari_cmr.report.style import RESEARCH_USE
 
 
@@ -22,7 +24,7 @@ from napari_cmr.report.style import RESEARCH_USE
 class Request:
     """The options of the verb, by their names."""
 
-    labels: Path
+    labels: Path | None
     images: Path | None = None
     stack: str | None = None
     label_map: str = "cmr"
@@ -48,6 +50,15 @@ class Request:
     made_by: str = ""
 
     @property
+    def given(self) -> Path:
+        """The labels; InputError where there are none."""
+        if self.labels is None:
+            raise InputError(
+                "A report of late enhancement needs --labels or --project; no model draws them."
+            )
+        return self.labels
+
+    @property
     def margin(self) -> int:
         """Pixels of a map to keep clear of borders."""
         return 1 if self.margin_pixels is None else self.margin_pixels
@@ -67,7 +78,7 @@ def run(kind: str, request: Request, json: Path | None, csv: Path | None) -> Non
     elif kind == "ecv":
         found = _ecv(request)
     else:
-        stack, segmentation = _pair(request, request.images, request.labels, _SEQUENCES[kind])
+        stack, segmentation = _pair(request, request.images, request.given, _SEQUENCES[kind])
         found = measure.map_measurement(
             stack,
             segmentation,
@@ -141,17 +152,39 @@ class Enhancement:
     segmentation: Segmentation
     remote: Remote | None
     measurement: Measurement
+    review: tuple[ReviewRecord, ...] = ()
 
 
-def enhancement(request: Request) -> Enhancement:
-    """Read late enhancement and its labels and measure scar."""
+def enhancement(
+    request: Request, project: Path | None = None, reader: str | None = None
+) -> Enhancement:
+    """Read late enhancement and its labels and measure scar.
+
+    Parameters
+    ----------
+    project, reader
+        A project in whose log the labels stand, and whose; the remote wall and the landmarks that
+        a reader placed there hold too, save what the request says itself.
+    """
+    check_sources(request.labels, project, reader)
+    if project is None or request.images is None:
+        pair = _pair(request, request.images, request.given, Sequence.LGE)
+        read = Reported(*pair)
+    else:
+        entry = _entry(request.images, request.stack, Sequence.LGE)
+        wanted = Wanted(request.images, request.stack, request.spacing)
+        read = of_project(wanted, entry, project, reader)
+    stack, segmentation = read.stack, read.segmentation
     methods = [_method(text) for text in request.method] or None
-    stack, segmentation = _pair(request, request.images, request.labels, Sequence.LGE)
-    remote, septum = _remote(request, stack, segmentation), _septum(request, segmentation)
+    remote = _remote(request, stack, segmentation) or read.remote
     found = measure.scar_measurement(
-        stack, segmentation, remote=remote, methods=methods, septum=septum
+        stack,
+        segmentation,
+        remote=remote,
+        methods=methods,
+        septum=_septum(request, segmentation) or read.septa.get(0),
     )
-    return Enhancement(stack, segmentation, remote, found)
+    return Enhancement(stack, segmentation, remote, found, read.review)
 
 
 def _ecv(request: Request) -> Measurement:
@@ -161,9 +194,9 @@ def _ecv(request: Request) -> Measurement:
         )
     person = measure.Person(haematocrit=request.haematocrit)
     assert person.haematocrit is not None
-    before = _pair(request, request.images, request.labels, Sequence.T1)
+    before = _pair(request, request.images, request.given, Sequence.T1)
     late = replace(request, stack=None)  # a name in the first study is none in the other
-    after = _pair(late, request.after, request.after_labels or request.labels, Sequence.T1)
+    after = _pair(late, request.after, request.after_labels or request.given, Sequence.T1)
     return measure.ecv_measurement(
         before,
         after,
@@ -175,18 +208,18 @@ def _ecv(request: Request) -> Measurement:
 
 def _labels(request: Request, view: View = View.SAX) -> Segmentation:
     """Labels, on their images' grid where images are given."""
-    spacing = io.parse_spacing(request.spacing)
+    given, spacing = request.given, io.parse_spacing(request.spacing)
     if request.images is None:
-        if request.labels.is_dir() or not request.labels.name.endswith((".nii", ".nii.gz")):
-            check_there(request.labels)
+        if given.is_dir() or not given.name.endswith((".nii", ".nii.gz")):
+            check_there(given)
             raise InputError(
-                f"{request.labels} is no NIfTI file; labels in DICOM need --images, the images "
+                f"{given} is no NIfTI file; labels in DICOM need --images, the images "
                 "that they are of."
             )
-        return io.read_labels(request.labels, map_name=request.label_map, spacing=spacing)
+        return io.read_labels(given, map_name=request.label_map, spacing=spacing)
     entry = _entry(request.images, request.stack, Sequence.CINE, view)
-    check_there(request.labels)
-    return io.labels_on_stack(request.labels, entry, map_name=request.label_map, spacing=spacing)
+    check_there(given)
+    return io.labels_on_stack(given, entry, map_name=request.label_map, spacing=spacing)
 
 
 def _pair(

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from napari_cmr import io
 from napari_cmr.cli.labelled import Wanted, check_there, labels_given
 from napari_cmr.core import Finding, InputError, Segmentation, Stack
+from napari_cmr.measure import Remote
 from napari_cmr.measure.wall import Septa
 from napari_cmr.report import ReviewRecord
 
@@ -17,7 +20,8 @@ class Reported:
     """Images, labels, and what a project knows of their review.
 
     ``ed`` and ``es`` are phases that a reader set in the project, ``septa`` RV insertion points
-    by phase and slice of the phases in which a reader placed landmarks.
+    by phase and slice of the phases in which a reader placed landmarks, ``remote`` the healthy wall
+    that a reader drew on late enhancement.
     """
 
     stack: Stack
@@ -26,6 +30,7 @@ class Reported:
     ed: int | None = None
     es: int | None = None
     septa: Septa = field(default_factory=dict)
+    remote: Remote | None = None
 
 
 def read(
@@ -44,12 +49,9 @@ def read(
     InputError
         If two sources of labels are named, or there are no such labels.
     """
-    if sum(source is not None for source in (labels, model, project)) > 1:
-        raise InputError("Give one of --labels, --model and --project, not two.")
-    if reader is not None and project is None:
-        raise InputError("--reader says whose labels of a --project; give it too.")
+    check_sources(labels, project, reader, model)
     if project is not None:
-        return _of_project(wanted, project, reader)
+        return of_project(wanted, wanted.entry(), project, reader)
     if labels is None:
         return _segmented(wanted, model)
     check_there(labels)
@@ -60,6 +62,16 @@ def read(
     )
     labelled = Segmentation.on(images, found.labels, found.model).with_findings(*found.findings)
     return Reported(images, labelled)
+
+
+def check_sources(
+    labels: Path | None, project: Path | None, reader: str | None, model: str | None = None
+) -> None:
+    """Refuse labels from two sources, and a reader of no project."""
+    if sum(source is not None for source in (labels, model, project)) > 1:
+        raise InputError("Give one of --labels, --model and --project, not two.")
+    if reader is not None and project is None:
+        raise InputError("--reader says whose labels of a --project; give it too.")
 
 
 def _segmented(wanted: Wanted, model: str | None) -> Reported:
@@ -77,15 +89,21 @@ def _segmented(wanted: Wanted, model: str | None) -> Reported:
     return Reported(session.stack, session.segmentation)
 
 
-def _of_project(wanted: Wanted, project: Path, reader: str | None) -> Reported:
-    """The labels that stand in a project's log, and who made them so."""
+def of_project(wanted: Wanted, entry: io.Entry, project: Path, reader: str | None) -> Reported:
+    """The labels that stand in a project's log, and who made them so.
+
+    Raises
+    ------
+    InputError
+        If the project has none of this stack, or several readers' and none is named.
+    """
     from napari_cmr.review import Project, Reading, in_volume, review_records, stack_key
+    from napari_cmr.review.enhancement import remote_of
     from napari_cmr.review.extent import sentence
     from napari_cmr.review.landmarks import placed_septa
     from napari_cmr.review.lines import lines
 
     opened = Project.look_into(project)
-    entry = wanted.entry()
     images = wanted.images(entry)
     key = stack_key(images)
     if key not in {info.key for info in opened.stacks()}:
@@ -100,8 +118,9 @@ def _of_project(wanted: Wanted, project: Path, reader: str | None) -> Reported:
     history = line.history
     if not history.has_labels:
         raise InputError(f"{line.reader} has no labels of this stack in {project} yet.")
-    if not wanted.spacing and history.spacing_mm is not None:  # given in the project, by hand
-        z, y, x = history.spacing_mm
+    given = None if wanted.spacing else history.spacing_mm
+    if given is not None and not np.allclose(given, images.geometry.spacing):  # given by hand
+        z, y, x = given
         images = io.load(entry, spacing=(z, y, x))
     reading = Reading(images, key, history)
     labelled = in_volume(
@@ -118,4 +137,5 @@ def _of_project(wanted: Wanted, project: Path, reader: str | None) -> Reported:
         history.ed,
         history.es,
         placed_septa(reading),
+        remote_of(reading),
     )

@@ -52,7 +52,7 @@ class Kind(StrEnum):
 def report(
     path: StudyPath,
     out: OutFolder,
-    kind: Annotated[Kind, typer.Option("--kind", help="cine, or lge (needs --labels).")] = (
+    kind: Annotated[Kind, typer.Option("--kind", help="cine, or lge (--labels or --project).")] = (
         Kind.CINE
     ),
     labels: GivenLabels = None,
@@ -94,8 +94,6 @@ def report(
     }
     of_cine = {
         "--model": model,
-        "--project": project,
-        "--reader": reader,
         "--ed": ed,
         "--es": es,
         "--height-cm": height_cm,
@@ -111,8 +109,6 @@ def report(
         if value not in (None, "", []):
             raise InputError(f"{option} says nothing of a report of kind {kind}; leave it out.")
     if kind is Kind.LGE:
-        if labels is None:
-            raise InputError("A report of late enhancement needs --labels; no model draws them.")
         from napari_cmr.cli.measured import Request
 
         request = Request(
@@ -128,7 +124,7 @@ def report(
             septum=septum,
             made_by=made_by,
         )
-        _say(_enhancement(request, out), out)
+        _say(_enhancement(request, project, reader, out), out)
         return
     from napari_cmr import measure
     from napari_cmr import report as reports
@@ -164,14 +160,20 @@ def report(
     _say(content.findings, out)
 
 
-def _enhancement(request: Request, out: Path) -> tuple[str, ...]:
+def _enhancement(
+    request: Request, project: Path | None, reader: str | None, out: Path
+) -> tuple[str, ...]:
     from napari_cmr import measure
     from napari_cmr import report as reports
-    from napari_cmr.cli.measured import enhancement
+    from napari_cmr.cli import measured
 
-    found = enhancement(request)
+    found = measured.enhancement(request, project, reader)
     content = reports.compose_enhancement(
-        found.stack, found.segmentation, found.measurement, remote=found.remote
+        found.stack,
+        found.segmentation,
+        found.measurement,
+        remote=found.remote,
+        review=found.review,
     )
     reports.write_pdf(content, out / PDF)
     reports.write_html(content, out / HTML)

@@ -16,7 +16,13 @@ from napari_cmr.measure.overlap import dice, hausdorff95_mm
 from napari_cmr.measure.person import BsaFormula, Person, Sex, body_surface_area_m2
 from napari_cmr.measure.rates import Rates, peak_rates
 from napari_cmr.measure.reference import ReferenceRow, read_reference_table, reference_range
-from napari_cmr.measure.remote import Remote, automatic_remote, remote_sector
+from napari_cmr.measure.remote import (
+    Outline,
+    Remote,
+    automatic_remote,
+    drawn_remote,
+    remote_sector,
+)
 from napari_cmr.measure.scar import Extent, Scar, ScarMethod, scar, scar_by_segment
 from napari_cmr.measure.scar_numbers import scar_measurement, transmurality
 from napari_cmr.measure.sides import base_to_apex
@@ -35,6 +41,7 @@ __all__ = [
     "MapValues",
     "Measurement",
     "Number",
+    "Outline",
     "Person",
     "Rates",
     "ReferenceRange",
@@ -53,6 +60,7 @@ __all__ = [
     "dice",
     "disc_volume",
     "disc_volume_of_mask",
+    "drawn_remote",
     "ecv_by_segment",
     "ecv_measurement",
     "ecv_percent",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from napari_cmr.core import Finding, FloatArray, InputError, Segmentation, Stack
 from napari_cmr.measure import aha
 from napari_cmr.measure.borders import BoolArray, angle_of
+from napari_cmr.measure.region import pixels_in
 from napari_cmr.measure.volumes import WALL
 
 FEWEST_REMOTE = 20
@@ -48,6 +49,52 @@ class Remote:
                 "Choose a remote region by hand where scar is spread out.",
             ),
         )
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A rectangle, or the ellipse in it, as a reader drew it on one slice.
+
+    Parameters
+    ----------
+    index
+        The slice, zero-based.
+    corners
+        Four (row, column) in pixels, one after the other round the rectangle.
+    is_round
+        Whether the ellipse is meant.
+    """
+
+    index: int
+    corners: tuple[tuple[float, float], ...]
+    is_round: bool = True
+
+
+def drawn_remote(outlines: Iterable[Outline], grid: tuple[int, int, int]) -> Remote:
+    """The wall inside what a reader drew.
+
+    Parameters
+    ----------
+    outlines
+        All of them together are the region.
+    grid
+        ``(z, y, x)`` of the images.
+
+    Raises
+    ------
+    InputError
+        If one lies on a slice that does not exist.
+    """
+    mask = np.zeros(grid, np.bool_)
+    slices = set()
+    for outline in outlines:
+        if not 0 <= outline.index < grid[0]:
+            raise InputError(f"There is no slice {outline.index}; draw the region on these images.")
+        corners = np.array(outline.corners, float)
+        mask[outline.index] |= pixels_in(corners, grid[1:], round_shape=outline.is_round)
+        slices.add(outline.index)
+    named = f"slice{'s' if len(slices) > 1 else ''} {', '.join(map(str, sorted(slices)))}"
+    return Remote(mask, by_hand=True, where=f"drawn by hand in {named}")
 
 
 def remote_sector(
@@ -95,18 +142,20 @@ def automatic_remote(stack: Stack, segmentation: Segmentation) -> Remote:
     """
     angles = _wall_angles(segmentation)
     wall = np.isfinite(angles)
-    pixels = np.asarray(stack.pixels[0], np.float64)
+    at, values = angles[wall], np.asarray(stack.pixels[0][wall], np.float64)
     best: tuple[float, float, BoolArray] | None = None
     for start in np.arange(_SECTORS) * 360 / _SECTORS:
-        sector = wall & (np.mod(np.nan_to_num(angles) - start, 360) < _SECTOR_DEG)
-        if sector.sum() < FEWEST_REMOTE:
+        inside = np.mod(at - start, 360) < _SECTOR_DEG
+        if inside.sum() < FEWEST_REMOTE:
             continue
-        mean = float(pixels[sector].mean())
+        mean = float(values[inside].mean())
         if best is None or mean < best[0]:
-            best = mean, float(start), sector
+            best = mean, float(start), inside
     if best is None:
         return Remote(wall, by_hand=False, where="the whole wall, which is small")
-    _, start, sector = best
+    _, start, inside = best
+    sector = np.zeros_like(wall)
+    sector[wall] = inside
     where = f"{start:g} to {(start + _SECTOR_DEG) % 360:g} degrees in the picture"
     return Remote(sector, by_hand=False, where=where)
 

@@ -114,12 +114,8 @@ def scar(
     InputError
         If there is no wall, or the remote region holds too little of it.
     """
-    if stack.shape != segmentation.labels.shape or stack.shape[0] != 1:
-        raise GeometryError("Scar needs one phase of images with labels of their shape.")
+    wall = wall_of(stack, segmentation)
     labels = segmentation.labels[0]
-    wall = np.isin(labels, WALL)
-    if not wall.any():
-        raise InputError("There is no myocardium in the labels; scar is a part of it.")
     if method is ScarMethod.LABELS:
         mask, mvo = np.isin(labels, _SCAR), labels == Structure.MVO
         return _measured(segmentation, method, mask, mvo, wall)
@@ -144,6 +140,16 @@ def scar(
         remote=region.where,
         findings=(*region.findings, *_low_half_maximum(method, threshold, mean, sd)),
     )
+
+
+def wall_of(stack: Stack, segmentation: Segmentation) -> BoolArray:
+    """``(z, y, x)`` wall of which scar may be a part; raises as `scar` does."""
+    if stack.shape != segmentation.labels.shape or stack.shape[0] != 1:
+        raise GeometryError("Scar needs one phase of images with labels of their shape.")
+    wall: BoolArray = np.isin(segmentation.labels[0], WALL)
+    if not wall.any():
+        raise InputError("There is no myocardium in the labels; scar is a part of it.")
+    return wall
 
 
 def _low_half_maximum(

@@ -15,7 +15,7 @@ from napari_cmr.measure.cardiac_function import MYOCARDIAL_DENSITY_G_PER_ML
 from napari_cmr.measure.insertion import Insertions
 from napari_cmr.measure.measurement import Measurement
 from napari_cmr.measure.number import Number
-from napari_cmr.measure.remote import Remote
+from napari_cmr.measure.remote import Remote, automatic_remote
 from napari_cmr.measure.scar import (
     HALF_MAXIMUM_TOO_LOW,
     Extent,
@@ -23,6 +23,7 @@ from napari_cmr.measure.scar import (
     ScarMethod,
     scar,
     scar_by_segment,
+    wall_of,
 )
 
 ONE_PHASE = "one phase of late enhancement, its trigger delay is the scanner's"
@@ -81,10 +82,13 @@ def scar_measurement(
     chosen = tuple(ScarMethod) if methods is None else tuple(methods)
     if not chosen:
         raise InputError("Choose at least one method of measuring scar.")
+    wall_of(stack, segmentation)
     labelled = bool(np.isin(segmentation.labels, (Structure.INFARCT, Structure.MVO)).any())
     if methods is None and not labelled:
         chosen = tuple(m for m in chosen if m is not ScarMethod.LABELS)
     chosen = tuple(sorted(chosen, key=list(KEYS).index))
+    if remote is None and any(m is not ScarMethod.LABELS for m in chosen):
+        remote = automatic_remote(stack, segmentation)
     found = [scar(stack, segmentation, method, remote) for method in chosen]
     model = aha.segment_model(segmentation, 0, septum)
     findings: dict[Finding, None] = dict.fromkeys(f for s in found for f in s.findings)

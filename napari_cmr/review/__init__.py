@@ -2,6 +2,7 @@
 
 from napari_cmr.report import ReviewRecord
 from napari_cmr.review.doubts import known_uncertainty, study_uncertainty
+from napari_cmr.review.enhancement import enhancement_of
 from napari_cmr.review.events import (
     Corrected,
     Event,
@@ -9,6 +10,7 @@ from napari_cmr.review.events import (
     LandmarkPlaced,
     PhasesSet,
     ProjectChosen,
+    RemoteChosen,
     Segmented,
     SlicesMarked,
     StackChosen,
@@ -50,6 +52,7 @@ __all__ = [
     "Proposal",
     "Reading",
     "Record",
+    "RemoteChosen",
     "ReviewRecord",
     "ReviewSession",
     "Segmented",
@@ -68,6 +71,7 @@ __all__ = [
     "changed_box",
     "default_folder",
     "default_reader",
+    "enhancement_of",
     "in_volume",
     "known_uncertainty",
     "propagated",

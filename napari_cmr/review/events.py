@@ -77,6 +77,13 @@ class LandmarkPlaced:
 
 
 @dataclass(frozen=True)
+class RemoteChosen:
+    """A reader drew the remote wall of late enhancement, or left it to be found."""
+
+    stack_id: str
+
+
+@dataclass(frozen=True)
 class ProjectChosen:
     """Another project keeps the work, or another reader does it."""
 
@@ -91,5 +98,6 @@ Event = (
     | PhasesSet
     | SlicesMarked
     | LandmarkPlaced
+    | RemoteChosen
     | ProjectChosen
 )

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cmr.core import Finding, InputError, LabelArray
+from napari_cmr.measure import Outline
 from napari_cmr.review.extent import Extent
 from napari_cmr.review.record import (
     STEPS,
@@ -106,6 +107,8 @@ class History:
         """(phase, slice, name) to (row, column) of those that the reader placed."""
         self.ed: int | None = None
         self.es: int | None = None
+        self.remote: tuple[Outline, ...] = ()
+        """What the reader drew as remote wall; empty where it is chosen automatically."""
         self.position: Frame | None = None
         self.flagged = False
         self.number = 0
@@ -314,10 +317,16 @@ class History:
     def _note(self, record: Record) -> None:
         if record.kind is Kind.PHASES:
             self.ed, self.es = record.body["ed"], record.body["es"]
+        elif record.kind is Kind.REMOTE:
+            self.remote = tuple(_outline(*parts) for parts in record.body["outlines"])
         elif record.kind is Kind.POSITION:
             self.position = (record.body["phase"], record.body["slice"])
         elif record.kind is Kind.FLAG:
             self.flagged = record.body["flagged"]
+
+
+def _outline(index: int, corners: list[list[float]], is_round: bool) -> Outline:
+    return Outline(int(index), tuple((float(y), float(x)) for y, x in corners), bool(is_round))
 
 
 def _damaged(record: Record) -> InputError:

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     VERDICT = "verdict"
     FLAG = "flag"
     PHASES = "phases"
+    REMOTE = "remote"
     POSITION = "position"
     UNDO = "undo"
     REDO = "redo"

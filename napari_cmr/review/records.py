@@ -26,6 +26,7 @@ _ACTIONS = {
     Kind.LANDMARK: "placed a landmark",
     Kind.FLAG: "flagged",
     Kind.PHASES: "set ED and ES",
+    Kind.REMOTE: "drew the remote wall",
 }
 
 
@@ -55,13 +56,15 @@ def review_records(project: Project, stack: str) -> list[ReviewRecord]:
 
 
 def _last_notes(records: Iterable[Record], history: History) -> list[Record]:
-    """The notes that hold: a flag that is still there, the last choice of ED and ES."""
+    """The notes that hold: a flag that is still there, the last ED and ES, the remote wall."""
     last = {record.kind: record for record in records}
     notes = []
     if history.flagged:
         notes.append(last[Kind.FLAG])
     if history.ed is not None or history.es is not None:
         notes.append(last[Kind.PHASES])
+    if history.remote:
+        notes.append(last[Kind.REMOTE])
     return notes
 
 

@@ -15,12 +15,15 @@ from napari_cmr.core import (
     Structure,
     placing,
 )
+from napari_cmr.measure import Outline
 from napari_cmr.review import editing
+from napari_cmr.review.enhancement import check_remote, enhancement_of
 from napari_cmr.review.events import (
     Corrected,
     Judged,
     LandmarkPlaced,
     PhasesSet,
+    RemoteChosen,
     Segmented,
     SlicesMarked,
     Undone,
@@ -316,10 +319,31 @@ class ReviewSession(OpenStudy):
         self._note(reading, Kind.PHASES, ed=ed, es=es)
         self.changed.emit(PhasesSet(reading.stack.stack_id, ed, es))
 
+    def set_remote(self, outlines: Iterable[Outline]) -> None:
+        """Compare late enhancement with the wall inside what the reader drew.
+
+        Parameters
+        ----------
+        outlines
+            On any slices; none leaves the remote wall to be chosen automatically.
+
+        Raises
+        ------
+        InputError
+            If the stack is no late enhancement, or too little of its wall lies inside.
+        """
+        reading, drawn = self._chosen_reading(), tuple(outlines)
+        check_remote(reading, drawn)
+        if drawn != reading.history.remote:
+            said = [[one.index, one.corners, one.is_round] for one in drawn]
+            self._note(reading, Kind.REMOTE, outlines=said)
+            self.changed.emit(RemoteChosen(reading.stack.stack_id))
+
     def export(self, folder: Path) -> tuple[Path, ...]:
         """Write ``labels.nii.gz``, ``measures.json`` and ``measures.csv`` of the chosen stack.
 
-        Where the model said how sure it is, ``uncertainty.json`` says it by slice.
+        Of late enhancement ``enhancement.json`` and ``.csv`` hold scar by every method. Where the
+        model said how sure it is, ``uncertainty.json`` says it by slice.
 
         Returns
         -------
@@ -336,11 +360,16 @@ class ReviewSession(OpenStudy):
             io.write_labels(reading.segmentation, part / labels.name)
             measure.write_json(part / json.name, reading.measures)
             measure.write_csv(part / csv.name, reading.measures)
-            if reading.uncertainty is None:
-                return labels, json, csv
-            doubt = folder / "uncertainty.json"
-            io.write_uncertainty(part / doubt.name, reading.uncertainty)
-        return labels, json, csv, doubt
+            files = [labels, json, csv]
+            scar = enhancement_of(reading)
+            if scar is not None:
+                files += [folder / f"enhancement{suffix}" for suffix in (".json", ".csv")]
+                measure.write_numbers_json(part / "enhancement.json", scar)
+                measure.write_numbers_csv(part / "enhancement.csv", scar)
+            if reading.uncertainty is not None:
+                files.append(folder / "uncertainty.json")
+                io.write_uncertainty(part / "uncertainty.json", reading.uncertainty)
+        return tuple(files)
 
     def _apply(self, reading: Reading, found: Segmentation, *, over_expert: bool) -> None:
         record = editing.prediction(reading, self._reader, found, over_expert=over_expert)
