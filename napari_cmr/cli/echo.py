@@ -20,7 +20,8 @@ def finetune(
     start: str | None,
     weights: Sequence[float] | None,
     steps: int | None,
-    seed: int,
+    seed: int | None,
+    config: Path | None,
     threads: int,
     name: str | None,
     version: str,
@@ -29,12 +30,14 @@ def finetune(
     if encoder is not None and start is not None:
         raise InputError("A start brings its own encoder; give --start or --encoder, not both.")
     from napari_cmr.learn.echo import EchoConfig, finetune_echo
+    from napari_cmr.learn.settings import read_settings
 
-    config = EchoConfig().changed(encoder=encoder, steps=steps, seed=seed)
+    settings = EchoConfig() if config is None else read_settings(config, EchoConfig())
+    seed = settings.seed if seed is None else seed
     card = finetune_echo(
         manifests,
         out,
-        config,
+        settings.changed(encoder=encoder, steps=steps, seed=seed),
         name=name or "echo-lv",
         version=version,
         weights=weights,

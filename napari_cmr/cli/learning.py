@@ -101,8 +101,8 @@ def finetune(
         )
         return
     if task == echo.TASK:
-        if config is not None or unlabelled:
-            raise InputError(f"--config and --unlabelled are not for {echo.TASK}.")
+        if unlabelled:
+            raise InputError(f"--unlabelled is not for {echo.TASK}.")
         echo.finetune(
             manifest,
             out,
@@ -110,7 +110,8 @@ def finetune(
             start=start,
             weights=weight or None,
             steps=steps,
-            seed=seed or 0,
+            seed=seed,
+            config=config,
             threads=threads,
             name=name,
             version=version,
@@ -118,10 +119,11 @@ def finetune(
         return
     if encoder is not None:
         raise InputError(f"An encoder is chosen for {echo.TASK} only; here --start brings one.")
-    from napari_cmr.learn import SEGMENTATION_TASKS, SegmenterConfig, finetune_segmenter
+    from napari_cmr.learn import SEGMENTATION_TASKS, finetune_segmenter
+    from napari_cmr.learn.settings import read_settings
 
     words = SEGMENTATION_TASKS[task]
-    settings = words.config if config is None else SegmenterConfig.read(config, words.config)
+    settings = words.config if config is None else read_settings(config, words.config)
     settings = settings.with_steps(
         segmenter=steps,
         localiser=localiser_steps,

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from napari_cmr.core import Cancel, CancelledError, InputError, Structure
@@ -103,30 +103,6 @@ class SegmenterConfig(BaseModel):
     checkpoint_every_s: float = 120.0
     validate_every: int = 750
 
-    @classmethod
-    def read(cls, path: Path, default: SegmenterConfig | None = None) -> SegmenterConfig:
-        """Read settings from JSON, or a card's recipe; what it does not say is as by default.
-
-        Raises
-        ------
-        InputError
-            If the file is no JSON, or a setting is unknown or out of range.
-        """
-        try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path} cannot be read as JSON.") from error
-        if not isinstance(told, dict):
-            raise InputError(f"{path} should hold settings by their names.")
-        told = told.get("recipe", told)  # a whole card will do
-        wanted = {k: v for k, v in told.items() if k not in ("start", "heart_crop")}
-        try:
-            return cls.model_validate(_merged((default or cls()).model_dump(mode="json"), wanted))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise InputError(f"{path}: {where or 'the settings'}: {first['msg']}.") from error
-
     def with_steps(
         self, *, segmenter: int | None, localiser: int | None, seed: int
     ) -> SegmenterConfig:
@@ -147,17 +123,6 @@ class SegmenterConfig(BaseModel):
         if localiser is not None:
             stages["localiser"] = self.localiser.model_copy(update=localiser.network)
         return self.model_copy(update=stages)
-
-
-def _merged(settings: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
-    """Settings with what was told in their place, part by part."""
-    parts = {
-        name: _merged(settings[name], value)
-        if isinstance(value, dict) and isinstance(settings.get(name), dict)
-        else value
-        for name, value in told.items()
-    }
-    return settings | parts
 
 
 @dataclass(frozen=True, eq=False)

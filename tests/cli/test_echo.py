@@ -20,9 +20,11 @@ def trained(tmp_path_factory):
     write_echonet(ultrasound_configs(3, n_frames=2, frames_a_beat=2), folder / "set")
     manifest = folder / "set" / "m.csv"
     call("manifest", folder / "set", "--out", manifest, "--validation", 1)
+    narrow = {"segmenter": {"channels": [4, 8, 12], "batch": 2}, "seed": 5}
+    (folder / "narrow.json").write_text(json.dumps(narrow))
     call(
         "finetune", "--task", "echo_lv_seg", "--manifest", manifest, "--out", folder / "model",
-        "--steps", 1, "--threads", 1, "--weight", 1,
+        "--steps", 1, "--threads", 1, "--weight", 1, "--config", folder / "narrow.json",
     )  # fmt: skip
     return folder, manifest
 
@@ -33,6 +35,13 @@ def call(*arguments):
         raise done.exception
     assert done.exit_code == 0, done.output
     return done.output
+
+
+def test_settings_in_json_are_what_is_trained(trained):
+    card = json.loads((trained[0] / "model" / "card.json").read_text())
+    assert card["networks"]["segmenter"]["channels"] == [4, 8, 12]
+    assert (card["seed"], card["recipe"]["segmenter"]["batch"]) == (5, 2)
+    assert card["recipe"]["segmenter"]["steps"] == 1
 
 
 def test_predict_writes_one_label_image_a_row_on_the_source_s_grid(trained):
