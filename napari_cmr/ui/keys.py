@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -142,10 +143,10 @@ class Keys:
         """What a key does already; empty if nothing."""
         if not key:
             return ""
-        wanted = KeyBinding.from_str(key)
+        wanted = _binding(key)
         ours = (s for s in self.table if s.name != name and s.key)
         known = {s.key: s.title for s in ours} | NAPARIS_OWN
-        return next((t for k, t in known.items() if KeyBinding.from_str(k) == wanted), "")
+        return next((t for k, t in known.items() if _binding(k) == wanted), "")
 
     def _providers(self) -> list[Any]:
         return [self._viewer, *self._layers]
@@ -177,8 +178,13 @@ def _read(file: Path) -> dict[str, str]:
 
 def _known(key: str) -> bool:
     """Whether there is such a key."""
-    binding = KeyBinding.from_str(key)
-    return bool(binding.to_int() & 0xFF)
+    return bool(_binding(key).to_int() & 0xFF)
+
+
+@cache
+def _binding(key: str) -> KeyBinding:
+    """A key as napari compares it; reading one takes longer than all the comparing."""
+    return KeyBinding.from_str(key)
 
 
 def _bind(provider: Any, shortcut: Shortcut) -> None:

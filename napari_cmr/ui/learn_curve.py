@@ -1,17 +1,17 @@
-"""One curve over the steps of a training, drawn while it goes on."""
+"""Where a curve over the steps of a training is drawn; the plot is built with its first point."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import pyqtgraph as pg
-from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-HEIGHT = 110
+if TYPE_CHECKING:
+    from napari_cmr.ui.step_plot import StepPlot
 
 
-class StepCurve(pg.PlotWidget):
+class StepCurve(QWidget):
     """Values against steps, with the name of what is drawn.
 
     Parameters
@@ -27,41 +27,22 @@ class StepCurve(pg.PlotWidget):
     def __init__(
         self, name: str, colour: str, *, dots: bool = False, parent: QWidget | None = None
     ) -> None:
-        super().__init__(parent, background=None)
-        self.setFixedHeight(HEIGHT)
-        item = self.getPlotItem()
-        item.setMenuEnabled(False)
-        item.hideButtons()
-        item.setMouseEnabled(x=False, y=False)
-        item.setTitle(name, size="9pt")
-        symbol = {"symbol": "o", "symbolSize": 6, "symbolBrush": colour, "symbolPen": None}
-        self._curve = item.plot(pen=pg.mkPen(colour, width=2), **(symbol if dots else {}))
-        self._recolour()
+        super().__init__(parent)
+        self._name, self._colour, self._dots = name, colour, dots
+        self._plot: StepPlot | None = None
+        QVBoxLayout(self).setContentsMargins(0, 0, 0, 0)
 
     @property
     def values(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """What is drawn: steps and values."""
-        steps, values = self._curve.getData()
-        return (
-            tuple(float(s) for s in ([] if steps is None else steps)),
-            tuple(float(v) for v in ([] if values is None else values)),
-        )
+        return ((), ()) if self._plot is None else self._plot.values
 
     def show_points(self, points: Sequence[tuple[int, float]]) -> None:
         """Draw (step, value)."""
-        self._curve.setData([p[0] for p in points], [p[1] for p in points])
+        if self._plot is None and points:
+            from napari_cmr.ui.step_plot import StepPlot
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """Follow napari's theme."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_curve"):
-            self._recolour()
-
-    def _recolour(self) -> None:
-        item = self.getPlotItem()
-        colour = self.palette().color(self.foregroundRole())
-        for side in ("left", "bottom"):
-            axis = item.getAxis(side)
-            axis.setPen(colour)
-            axis.setTextPen(colour)
-        item.titleLabel.setText(item.titleLabel.text, color=colour)
+            self._plot = StepPlot(self._name, self._colour, dots=self._dots)
+            self.layout().addWidget(self._plot)
+        if self._plot is not None:
+            self._plot.show_points(points)

@@ -7,8 +7,8 @@ from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtWidgets import QFileDialog
 
 from napari_cmr.core import InputError
-from napari_cmr.ui.curve import VolumeCurve
 from napari_cmr.ui.dock import RESEARCH_USE
+from napari_cmr.ui.volume_plot import VolumePlot
 
 from .conftest import WAIT_MS, settle
 from .hand import reveal
@@ -185,7 +185,7 @@ def test_go_to_es_moves_viewer_and_line(segmented, viewer, qtbot):
     click(qtbot, segmented.measures.go_es)
     assert viewer.dims.current_step[0] == 2
     times = segmented.session.measures.phase_ms
-    assert segmented.measures.curve.line.value() == pytest.approx(times[2])
+    assert segmented.measures.curve.plot.line.value() == pytest.approx(times[2])
     click(qtbot, segmented.measures.go_ed)
     assert viewer.dims.current_step[0] == 0
 
@@ -204,7 +204,7 @@ def test_setting_es_by_hand_changes_ef_and_can_be_taken_back(segmented, viewer, 
 
 
 def test_clicking_the_curve_goes_to_the_phase_under_the_pointer(segmented, viewer, qtbot):
-    curve = segmented.measures.curve
+    curve = segmented.measures.curve.plot
     scene_point = curve.getPlotItem().vb.mapViewToScene(pg_point(*curve.point_of(3)))
     place = curve.mapFromScene(scene_point)
     qtbot.mouseClick(curve.viewport(), LEFT, pos=QPoint(place.x() + 2, place.y()))
@@ -218,7 +218,7 @@ def pg_point(x, y):
 
 
 def test_curve_is_drawn_against_time_with_the_volumes_of_the_measures(segmented):
-    curve: VolumeCurve = segmented.measures.curve
+    curve: VolumePlot = segmented.measures.curve.plot
     m = segmented.session.measures
     lv = curve.getPlotItem().listDataItems()[0]
     np.testing.assert_allclose(lv.xData, m.phase_ms)

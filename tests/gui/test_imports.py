@@ -29,6 +29,10 @@ def test_importing_a_panel_or_the_session_imports_no_torch(module):
     assert not {"torch", "monai"} & imported_by(f"import {module}")
 
 
+def test_the_dock_brings_no_plots_before_there_is_something_to_plot():
+    assert "pyqtgraph" not in imported_by("import napari_cmr.ui.dock")
+
+
 def test_the_session_and_the_launcher_import_no_window():
     assert not {"qtpy", "PyQt6", "napari", "pyqtgraph"} & imported_by(
         "import napari_cmr.review, napari_cmr.ui"
