@@ -25,12 +25,15 @@ from napari_cmr.learn.heads.logistic import (
 from napari_cmr.learn.heads.phantom_pictures import picture_phantoms, write_picture_phantoms
 from napari_cmr.learn.heads.scores import UNKNOWN_CLASS, Answers, accuracy, area_under_roc, auc
 from napari_cmr.nets import Card, card_shelf, save_model
+from napari_cmr.nets.card_shelf import find_card
 from napari_cmr.nets.encoders import make_encoder
 from napari_cmr.nets.features import feature_names, load_frozen, picture_features
 from napari_cmr.nets.linear_head import LinearHead
 from napari_cmr.nets.shelf import build
 from napari_cmr.phantom import PhantomConfig, make, write_nifti_studies
 from tests.nets.conftest import make_card
+
+SAX = "cine-sax-unet"
 
 
 def call(*arguments):
@@ -140,6 +143,21 @@ def test_disease_is_trained_on_experts_labels_and_says_what_drove_it(hearts, tmp
     head = load_head("disease", tmp_path / "head")
     assert head.encoder is None
     assert list(head.card.test_time["inputs"])[2] == "lv_ef"
+
+
+def test_disease_can_be_learnt_from_a_segmenter_s_labels_beside_the_experts(hearts, tmp_path):
+    call(
+        "finetune", "--task", "disease", "--manifest", hearts, "--out", tmp_path / "head",
+        "--start", SAX, "--threads", 1,
+    )  # fmt: skip
+    card = Card.model_validate_json((tmp_path / "head" / "card.json").read_text())
+    title = f"{SAX} {find_card(SAX).version}"
+    of_model = {k for k in card.metrics if k.endswith(f", labels of {title}")}
+    assert {k.split(", labels")[0] for k in of_model} == set(card.metrics) - of_model
+    assert card.recipe["numbers_from"].endswith(title)
+    assert card.recipe["subjects_a_class"] == {"DCM": 3, "HCM": 3}
+    expert = finetune_head("disease", [hearts], tmp_path / "e", threads=1, say=lambda _: None)
+    assert card.sha256 != expert.sha256
 
 
 def test_contributions_and_bias_sum_to_the_difference_of_logits():

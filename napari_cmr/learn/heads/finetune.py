@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -17,38 +14,15 @@ from napari_cmr.core import InputError
 from napari_cmr.io.manifest import ManifestRow, read_manifest
 from napari_cmr.learn.finetune import TERMS, hardware, manifest_hash, refuse_overlap
 from napari_cmr.learn.heads.biomarkers import BIOMARKERS
-from napari_cmr.learn.heads.enhancement import (
-    CASE_NUMBERS,
-    Case,
-    load_segmenter,
-    numbers_of,
-    numbers_of_slices,
-    read_cases,
-)
-from napari_cmr.learn.heads.logistic import (
-    CrossValidated,
-    Samples,
-    cross_validate,
-    fit_head,
-    probabilities,
-)
-from napari_cmr.learn.heads.reading import (
-    Features,
-    Sample,
-    one_truth,
-    read_patients,
-    read_pictures,
-)
-from napari_cmr.learn.heads.scores import UNKNOWN_CLASS, Answers, accuracy, auc
+from napari_cmr.learn.heads.enhancement import CASE_NUMBERS, load_segmenter
+from napari_cmr.learn.heads.fitting import fit_disease, fit_pictures, fit_scar, set_name
+from napari_cmr.learn.heads.reading import Features
 from napari_cmr.learn.heads.tasks import DISEASE, HEAD_TASKS, SCAR, HeadTask
-from napari_cmr.nets import Card, InputGrid, Metric, Model, Network, TrainingData, save_model
+from napari_cmr.nets import Card, InputGrid, Model, Network, TrainingData, load_model, save_model
 from napari_cmr.nets.features import SIDE, EncoderName, FrozenEncoder, load_frozen
-from napari_cmr.nets.linear_head import LINEAR, LinearHead
+from napari_cmr.nets.linear_head import LINEAR
 
 ENCODER, SEGMENTER = "cmr-unet-mim", "lge-sax-unet"
-LEFT_OUT = "training subjects, each left out in turn (ten folds)"
-LEFT_OUT_OF_HEAD = f"{LEFT_OUT[:-1]}, of the head; the segmenter may have seen them)"
-PHANTOM = "phantom"
 
 
 def finetune_head(
@@ -78,8 +52,9 @@ def finetune_head(
         One CSV a data set. Rows without a split count as ``train``.
     encoder
         Frozen encoder, by shelf name or folder; the shipped U-Net start if None. For late
-        enhancement the segmenter, the shipped one if None. Disease needs none: it looks at the
-        biomarkers of the experts' labels.
+        enhancement the segmenter, the shipped one if None. Disease is learnt from the biomarkers
+        of the experts' labels, and beside them from those of a short-axis segmenter if one is
+        named: best one that never saw these patients, since it will be used on new ones.
     cache
         Features of that encoder by image, for several heads in one go.
 
@@ -98,15 +73,18 @@ def finetune_head(
     refuse_overlap(train, held)
     classes = _classes(kind, [row for rows in train.values() for row in rows])
     frozen = None if task in (DISEASE, SCAR) else load_frozen(encoder or ENCODER)
-    segmenter = load_segmenter(encoder or SEGMENTER) if task == SCAR else None
+    segmenter = _segmenter(task, encoder)
     say(f"reading {sum(map(len, train.values()))} training rows")
-    if segmenter is not None:
-        fitted = _fit_scar(kind, train, held, classes, segmenter, seed)
+    if task == DISEASE:
+        fitted = fit_disease(kind, train, held, classes, segmenter, seed)
+    elif segmenter is not None:
+        fitted = fit_scar(kind, train, held, classes, segmenter, seed)
     else:
-        fitted = _fit_plain(
+        assert frozen is not None
+        fitted = fit_pictures(
             kind, train, held, classes, frozen, {} if cache is None else cache, seed
         )
-    test_time = _test_time(frozen, segmenter)
+    test_time = _test_time(task, frozen, segmenter)
     below = test_time.get("encoder") or test_time.get("segmenter")
     counts = {set_name(p, rows): len({r.subject for r in rows}) for p, rows in train.items()}
     card = Card(
@@ -121,10 +99,7 @@ def finetune_head(
         training_data=TrainingData(
             sets=counts, manifest_sha256=manifest_hash(manifests), terms=terms
         ),
-        recipe={
-            **fitted.recipe,
-            "numbers_from": _NUMBERS_FROM.get(task, "the frozen encoder"),
-        },
+        recipe={**fitted.recipe, "numbers_from": _numbers_from(task, segmenter)},
         seed=seed,
         hours=(time.monotonic() - began) / 3600,
         hardware=hardware(),
@@ -136,126 +111,6 @@ def finetune_head(
         bad_at=_bad_at(kind, classes),
     )
     return save_model(out, card, fitted.networks)
-
-
-@dataclass(frozen=True, eq=False)
-class Fitted:
-    """Networks by role, what they were measured at, and what was chosen."""
-
-    networks: dict[str, nn.Module]
-    metrics: dict[str, dict[str, Metric]]
-    recipe: dict[str, Any]
-
-
-Rows = dict[Path, list[ManifestRow]]
-
-
-def _fit_plain(
-    task: HeadTask,
-    train: Rows,
-    held: Rows,
-    classes: Sequence[str],
-    encoder: FrozenEncoder | None,
-    cache: Features,
-    seed: int,
-) -> Fitted:
-    """One head on the numbers of each image or person."""
-    found = [one for rows in train.values() for one in _read(task, rows, encoder, cache)]
-    samples = _as_samples(found, classes)
-    chosen = cross_validate(samples, seed=seed)
-    head = fit_head(samples, chosen.penalty)
-    metrics = _left_out_metrics(samples, chosen)
-    for path, rows in held.items():
-        if rows:
-            answers = answers_of(head, classes, _read(task, rows, encoder, cache))
-            metrics[f"{set_name(path, rows)} validation"] = metrics_of(answers)
-    return Fitted({"head": head}, metrics, _recipe(samples, chosen, classes))
-
-
-def _fit_scar(
-    task: HeadTask,
-    train: Rows,
-    held: Rows,
-    classes: Sequence[str],
-    segmenter: Model,
-    seed: int,
-) -> Fitted:
-    """Heads of slices and of cases on what the segmenter says of them."""
-    rows = [row for some in train.values() for row in some]
-    cases = read_cases(rows, segmenter, labels=True)
-    true = [classes.index(str(truth_of(task, rows, case))) for case in cases]
-    names = [case.subject for case in cases]
-    numbers = np.stack([numbers_of(case.areas) for case in cases])
-    whole = Samples(numbers, np.array(true), names, len(classes))
-    chosen = cross_validate(whole, seed=seed)
-    slices = _slice_samples(cases)
-    of_slices = cross_validate(slices, seed=seed)
-    networks: dict[str, nn.Module] = {
-        "slices": fit_head(slices, of_slices.penalty),
-        "head": fit_head(whole, chosen.penalty),
-    }
-    metrics = _left_out_metrics(whole, chosen, LEFT_OUT_OF_HEAD)
-    if chosen.probabilities is not None and of_slices.probabilities is not None:
-        answers = Answers(slices.subjects, slices.classes.tolist(), of_slices.probabilities)
-        metrics[LEFT_OUT_OF_HEAD] |= {f"{k}_slice": v for k, v in metrics_of(answers).items()}
-    for path, some in held.items():
-        if some:
-            metrics[f"{set_name(path, some)} validation"] = scar_metrics(
-                task, classes, networks, some, read_cases(some, segmenter, labels=True)
-            )[0]
-    return Fitted(networks, metrics, _recipe(whole, chosen, classes))
-
-
-def scar_metrics(
-    task: HeadTask,
-    classes: Sequence[str],
-    networks: Mapping[str, nn.Module],
-    rows: Sequence[ManifestRow],
-    cases: Sequence[Case],
-) -> tuple[dict[str, Metric], Answers]:
-    """By case, and by slice where the experts drew; and the answers by case."""
-    head, by_slice = networks["head"], networks["slices"]
-    assert isinstance(head, LinearHead)
-    assert isinstance(by_slice, LinearHead)
-    samples = [
-        Sample(case.subject, case.rows, numbers_of(case.areas), truth_of(task, rows, case))
-        for case in cases
-    ]
-    answers = answers_of(head, classes, samples)
-    metrics = metrics_of(answers)
-    drawn = [case for case in cases if case.scarred is not None]
-    if drawn:
-        slices = _slice_samples(drawn)
-        found = probabilities(by_slice, slices.values)
-        of_slices = Answers(slices.subjects, slices.classes.tolist(), found)
-        metrics |= {f"{k}_slice": v for k, v in metrics_of(of_slices).items()}
-    return metrics, answers
-
-
-def truth_of(task: HeadTask, rows: Sequence[ManifestRow], case: Case) -> str | None:
-    """The class of a case."""
-    return one_truth(task, [rows[i] for i in case.rows])
-
-
-def answers_of(head: LinearHead, classes: Sequence[str], samples: Sequence[Sample]) -> Answers:
-    """What a head says of samples whose truth is known."""
-    known = [s for s in samples if s.truth is not None]
-    return Answers(
-        [s.subject for s in known],
-        [classes.index(s.truth) if s.truth in classes else UNKNOWN_CLASS for s in known],
-        probabilities(head, np.stack([s.values for s in known])),
-    )
-
-
-def metrics_of(answers: Answers) -> dict[str, Metric]:
-    """Accuracy and AUC with intervals."""
-    return {"accuracy": accuracy(answers), "auc": auc(answers)}
-
-
-def set_name(path: Path, rows: Sequence[ManifestRow]) -> str:
-    """The folder of a manifest, and whether its pictures are a phantom's."""
-    made = any(row.columns.get(PHANTOM) for row in rows)
-    return f"{path.parent.name} (phantom)" if made else path.parent.name
 
 
 def _labelled(
@@ -275,64 +130,6 @@ def _classes(task: HeadTask, rows: Sequence[ManifestRow]) -> tuple[str, ...]:
     return classes
 
 
-def _read(
-    task: HeadTask,
-    rows: Sequence[ManifestRow],
-    encoder: FrozenEncoder | None,
-    cache: Features,
-) -> list[Sample]:
-    if encoder is None:
-        return read_patients(task, rows, None, truth=True)
-    return read_pictures(task, rows, encoder, truth=True, cache=cache)
-
-
-def _as_samples(found: Sequence[Sample], classes: Sequence[str]) -> Samples:
-    return Samples(
-        np.stack([s.values for s in found]),
-        np.array([classes.index(str(s.truth)) for s in found], np.intp),
-        [s.subject for s in found],
-        len(classes),
-    )
-
-
-def _left_out_metrics(
-    samples: Samples, chosen: CrossValidated, where: str = LEFT_OUT
-) -> dict[str, dict[str, Metric]]:
-    if chosen.probabilities is None:
-        return {}
-    answers = Answers(samples.subjects, samples.classes.tolist(), chosen.probabilities)
-    return {where: metrics_of(answers)}
-
-
-def _slice_samples(cases: Sequence[Case]) -> Samples:
-    """Slices of cases whose scar an expert drew: without (0) and with (1).
-
-    Raises
-    ------
-    InputError
-        If no case has a label.
-    """
-    known = [(case, case.scarred) for case in cases if case.scarred is not None]
-    if not known:
-        raise InputError("To learn scar by slice some training rows need a label that shows it.")
-    return Samples(
-        np.concatenate([numbers_of_slices(case) for case, _ in known]),
-        np.concatenate([np.asarray(scarred, np.intp) for _, scarred in known]),
-        [case.subject for case, _ in known for _ in case.areas],
-        2,
-    )
-
-
-def _recipe(samples: Samples, chosen: CrossValidated, classes: Sequence[str]) -> dict[str, Any]:
-    pairs = set(zip(samples.classes.tolist(), samples.subjects, strict=True))
-    counts = Counter(c for c, _ in pairs)
-    return {
-        "penalty": chosen.penalty,
-        "penalty_chosen": chosen.probabilities is not None,
-        "subjects_a_class": {name: counts[i] for i, name in enumerate(classes)},
-    }
-
-
 def _network(module: nn.Module, classes: Sequence[str]) -> Network:
     return Network(
         encoder=LINEAR,
@@ -346,12 +143,28 @@ def _network(module: nn.Module, classes: Sequence[str]) -> Network:
     )
 
 
-def _test_time(frozen: FrozenEncoder | None, segmenter: Model | None) -> dict[str, Any]:
+def _test_time(task: str, frozen: FrozenEncoder | None, segmenter: Model | None) -> dict[str, Any]:
     """What the numbers are, and what they come from."""
+    if task == DISEASE:
+        return {"inputs": list(BIOMARKERS)}
     if segmenter is not None:
         told = EncoderName.of(segmenter.card).model_dump()
         return {"segmenter": told, "inputs": list(CASE_NUMBERS)}
-    return {"encoder": frozen.told.model_dump()} if frozen else {"inputs": list(BIOMARKERS)}
+    assert frozen is not None
+    return {"encoder": frozen.told.model_dump()}
+
+
+def _segmenter(task: str, name: str | Path | None) -> Model | None:
+    """The segmenter that a head's numbers come from, if any."""
+    if task == SCAR:
+        return load_segmenter(name or SEGMENTER)
+    return load_model(name) if task == DISEASE and name is not None else None
+
+
+def _numbers_from(task: str, segmenter: Model | None) -> str:
+    if task == DISEASE:
+        return "experts' labels" + (f", and those of {segmenter.title}" if segmenter else "")
+    return "the segmenter's labels" if task == SCAR else "the frozen encoder"
 
 
 def _bad_at(task: HeadTask, classes: Sequence[str]) -> tuple[str, ...]:
@@ -360,7 +173,6 @@ def _bad_at(task: HeadTask, classes: Sequence[str]) -> tuple[str, ...]:
     return (*never, *_BAD_AT[task.name])
 
 
-_NUMBERS_FROM = {DISEASE: "experts' labels", SCAR: "the segmenter's labels"}
 _USE = {
     "sequence_cls": "Names the sequence of a cardiac MR picture, to sort by; not a finding.",
     "view_cls": "Names the view of a cardiac MR picture, to sort by; not a finding.",

@@ -25,7 +25,7 @@ from napari_cmr.learn.heads.enhancement import (
     numbers_of_slices,
     read_cases,
 )
-from napari_cmr.learn.heads.finetune import answers_of, metrics_of, scar_metrics, set_name
+from napari_cmr.learn.heads.fitting import answers_of, metrics_of, scar_metrics, set_name
 from napari_cmr.learn.heads.logistic import probabilities
 from napari_cmr.learn.heads.reading import Sample, Segmenter, read_patients, read_pictures
 from napari_cmr.learn.heads.scores import UNKNOWN_CLASS, Answers

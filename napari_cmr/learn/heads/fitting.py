@@ -1,0 +1,249 @@
+"""Fit a head to what pictures, people or cases show, and measure it on those left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from napari_cmr.core import InputError
+from napari_cmr.io.manifest import ManifestRow
+from napari_cmr.learn.heads.enhancement import Case, numbers_of, numbers_of_slices, read_cases
+from napari_cmr.learn.heads.logistic import (
+    CrossValidated,
+    Samples,
+    cross_validate,
+    fit_head,
+    probabilities,
+)
+from napari_cmr.learn.heads.reading import (
+    Features,
+    Sample,
+    Segmenter,
+    one_truth,
+    read_patients,
+    read_pictures,
+)
+from napari_cmr.learn.heads.scores import UNKNOWN_CLASS, Answers, accuracy, auc
+from napari_cmr.learn.heads.tasks import HeadTask
+from napari_cmr.nets import Metric, Model, predict
+from napari_cmr.nets.features import FrozenEncoder
+from napari_cmr.nets.linear_head import LinearHead
+
+LEFT_OUT = "training subjects, each left out in turn (ten folds)"
+LEFT_OUT_OF_HEAD = f"{LEFT_OUT[:-1]}, of the head; the segmenter may have seen them)"
+PHANTOM = "phantom"
+Rows = dict[Path, list[ManifestRow]]
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """Networks by role, what they were measured at, and what was chosen."""
+
+    networks: dict[str, nn.Module]
+    metrics: dict[str, dict[str, Metric]]
+    recipe: dict[str, Any]
+
+
+def fit_pictures(
+    task: HeadTask,
+    train: Rows,
+    held: Rows,
+    classes: Sequence[str],
+    encoder: FrozenEncoder,
+    cache: Features,
+    seed: int,
+) -> Fitted:
+    """One head on the numbers of each image."""
+    found = [one for rows in train.values() for one in _read(task, rows, encoder, cache)]
+    samples = _as_samples(found, classes)
+    chosen = cross_validate(samples, seed=seed)
+    head = fit_head(samples, chosen.penalty)
+    metrics = _left_out_metrics(samples, chosen)
+    for path, rows in held.items():
+        if rows:
+            answers = answers_of(head, classes, _read(task, rows, encoder, cache))
+            metrics[f"{set_name(path, rows)} validation"] = metrics_of(answers)
+    return Fitted({"head": head}, metrics, _recipe(samples, chosen, classes))
+
+
+def fit_disease(
+    task: HeadTask,
+    train: Rows,
+    held: Rows,
+    classes: Sequence[str],
+    segmenter: Model | None,
+    seed: int,
+) -> Fitted:
+    """One head on the biomarkers of the experts' labels, and on those of a segmenter's."""
+    sources: dict[str, Segmenter | None] = {"": None}
+    if segmenter is not None:
+        sources[f", labels of {segmenter.title}"] = lambda stack: predict(stack, segmenter)
+    read = {
+        where: [s for rows in train.values() for s in read_patients(task, rows, how, truth=True)]
+        for where, how in sources.items()
+    }
+    samples = _as_samples([s for found in read.values() for s in found], classes)
+    chosen = cross_validate(samples, seed=seed)
+    head = fit_head(samples, chosen.penalty)
+    metrics: dict[str, dict[str, Metric]] = {}
+    begin = 0
+    for where, found in read.items():
+        if chosen.probabilities is not None:
+            told = chosen.probabilities[begin : begin + len(found)]
+            true = samples.classes[begin : begin + len(found)].tolist()
+            answers = Answers([s.subject for s in found], true, told)
+            metrics[f"{LEFT_OUT}{where}"] = metrics_of(answers)
+        begin += len(found)
+    for path, rows in held.items():
+        for where, how in sources.items() if rows else ():
+            answers = answers_of(head, classes, read_patients(task, rows, how, truth=True))
+            metrics[f"{set_name(path, rows)} validation{where}"] = metrics_of(answers)
+    return Fitted({"head": head}, metrics, _recipe(samples, chosen, classes))
+
+
+def fit_scar(
+    task: HeadTask,
+    train: Rows,
+    held: Rows,
+    classes: Sequence[str],
+    segmenter: Model,
+    seed: int,
+) -> Fitted:
+    """Heads of slices and of cases on what the segmenter says of them."""
+    rows = [row for some in train.values() for row in some]
+    cases = read_cases(rows, segmenter, labels=True)
+    true = [classes.index(str(truth_of(task, rows, case))) for case in cases]
+    names = [case.subject for case in cases]
+    numbers = np.stack([numbers_of(case.areas) for case in cases])
+    whole = Samples(numbers, np.array(true), names, len(classes))
+    chosen = cross_validate(whole, seed=seed)
+    slices = _slice_samples(cases)
+    of_slices = cross_validate(slices, seed=seed)
+    networks: dict[str, nn.Module] = {
+        "slices": fit_head(slices, of_slices.penalty),
+        "head": fit_head(whole, chosen.penalty),
+    }
+    metrics = _left_out_metrics(whole, chosen, LEFT_OUT_OF_HEAD)
+    if chosen.probabilities is not None and of_slices.probabilities is not None:
+        answers = Answers(slices.subjects, slices.classes.tolist(), of_slices.probabilities)
+        metrics[LEFT_OUT_OF_HEAD] |= {f"{k}_slice": v for k, v in metrics_of(answers).items()}
+    for path, some in held.items():
+        if some:
+            metrics[f"{set_name(path, some)} validation"] = scar_metrics(
+                task, classes, networks, some, read_cases(some, segmenter, labels=True)
+            )[0]
+    return Fitted(networks, metrics, _recipe(whole, chosen, classes))
+
+
+def scar_metrics(
+    task: HeadTask,
+    classes: Sequence[str],
+    networks: Mapping[str, nn.Module],
+    rows: Sequence[ManifestRow],
+    cases: Sequence[Case],
+) -> tuple[dict[str, Metric], Answers]:
+    """By case, and by slice where the experts drew; and the answers by case."""
+    head, by_slice = networks["head"], networks["slices"]
+    assert isinstance(head, LinearHead)
+    assert isinstance(by_slice, LinearHead)
+    samples = [
+        Sample(case.subject, case.rows, numbers_of(case.areas), truth_of(task, rows, case))
+        for case in cases
+    ]
+    answers = answers_of(head, classes, samples)
+    metrics = metrics_of(answers)
+    drawn = [case for case in cases if case.scarred is not None]
+    if drawn:
+        slices = _slice_samples(drawn)
+        found = probabilities(by_slice, slices.values)
+        of_slices = Answers(slices.subjects, slices.classes.tolist(), found)
+        metrics |= {f"{k}_slice": v for k, v in metrics_of(of_slices).items()}
+    return metrics, answers
+
+
+def truth_of(task: HeadTask, rows: Sequence[ManifestRow], case: Case) -> str | None:
+    """The class of a case."""
+    return one_truth(task, [rows[i] for i in case.rows])
+
+
+def answers_of(head: LinearHead, classes: Sequence[str], samples: Sequence[Sample]) -> Answers:
+    """What a head says of samples whose truth is known."""
+    known = [s for s in samples if s.truth is not None]
+    return Answers(
+        [s.subject for s in known],
+        [classes.index(s.truth) if s.truth in classes else UNKNOWN_CLASS for s in known],
+        probabilities(head, np.stack([s.values for s in known])),
+    )
+
+
+def metrics_of(answers: Answers) -> dict[str, Metric]:
+    """Accuracy and AUC with intervals."""
+    return {"accuracy": accuracy(answers), "auc": auc(answers)}
+
+
+def set_name(path: Path, rows: Sequence[ManifestRow]) -> str:
+    """The folder of a manifest, and whether its pictures are a phantom's."""
+    made = any(row.columns.get(PHANTOM) for row in rows)
+    return f"{path.parent.name} (phantom)" if made else path.parent.name
+
+
+def _read(
+    task: HeadTask,
+    rows: Sequence[ManifestRow],
+    encoder: FrozenEncoder,
+    cache: Features,
+) -> list[Sample]:
+    return read_pictures(task, rows, encoder, truth=True, cache=cache)
+
+
+def _as_samples(found: Sequence[Sample], classes: Sequence[str]) -> Samples:
+    return Samples(
+        np.stack([s.values for s in found]),
+        np.array([classes.index(str(s.truth)) for s in found], np.intp),
+        [s.subject for s in found],
+        len(classes),
+    )
+
+
+def _left_out_metrics(
+    samples: Samples, chosen: CrossValidated, where: str = LEFT_OUT
+) -> dict[str, dict[str, Metric]]:
+    if chosen.probabilities is None:
+        return {}
+    answers = Answers(samples.subjects, samples.classes.tolist(), chosen.probabilities)
+    return {where: metrics_of(answers)}
+
+
+def _slice_samples(cases: Sequence[Case]) -> Samples:
+    """Slices of cases whose scar an expert drew: without (0) and with (1).
+
+    Raises
+    ------
+    InputError
+        If no case has a label.
+    """
+    known = [(case, case.scarred) for case in cases if case.scarred is not None]
+    if not known:
+        raise InputError("To learn scar by slice some training rows need a label that shows it.")
+    return Samples(
+        np.concatenate([numbers_of_slices(case) for case, _ in known]),
+        np.concatenate([np.asarray(scarred, np.intp) for _, scarred in known]),
+        [case.subject for case, _ in known for _ in case.areas],
+        2,
+    )
+
+
+def _recipe(samples: Samples, chosen: CrossValidated, classes: Sequence[str]) -> dict[str, Any]:
+    pairs = set(zip(samples.classes.tolist(), samples.subjects, strict=True))
+    counts = Counter(c for c, _ in pairs)
+    return {
+        "penalty": chosen.penalty,
+        "penalty_chosen": chosen.probabilities is not None,
+        "subjects_a_class": {name: counts[i] for i, name in enumerate(classes)},
+    }
