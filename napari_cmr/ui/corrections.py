@@ -25,8 +25,10 @@ from napari_cmr.review import (
     Undone,
     Verdict,
 )
+from napari_cmr.review.acted import Acted
 from napari_cmr.review.record import inside
 from napari_cmr.ui.brush import Brush
+from napari_cmr.ui.flash import Flash
 from napari_cmr.ui.keeping import Keeping
 from napari_cmr.ui.keys import Keys
 from napari_cmr.ui.proposals import Proposals
@@ -94,6 +96,7 @@ class Corrections:
         self._brush: Brush | None = None
         self._keys = keys
         self._note = SliceNote(viewer)
+        self.flash = Flash(viewer, stage, runner)
         self.keeping = Keeping(session, panel, runner, panels.say)
         self.tools = Tools(session, stage, panel.tools, keys, self.draw, panels.say)
         self.proposals = Proposals(
@@ -110,6 +113,7 @@ class Corrections:
         """Let go of the viewer, and see that everything is on the disk."""
         self._let_go()
         self._note.remove()
+        self.flash.remove()
         self._session.project.close()
 
     def on_changed(self, event: Event) -> None:
@@ -127,6 +131,7 @@ class Corrections:
             case SlicesMarked():
                 self._numbers.start()
             case StudyOpened():
+                self.flash.hide()
                 self.hear()
             case ProjectChosen():
                 self.keeping.listen()
@@ -136,6 +141,7 @@ class Corrections:
 
     def show_stack(self) -> None:
         """A stack came on show: hear its brush, and go where the reader was last."""
+        self.flash.hide()
         self.hear()
         reading = self._session.reading
         if reading is not None and reading.history.position is not None:
@@ -157,6 +163,7 @@ class Corrections:
         """The reader went to another place."""
         self._position.start()
         self._show_here()
+        self.flash.draw()
         self.proposals.moved()
 
     def show_state(self) -> None:
@@ -271,7 +278,9 @@ class Corrections:
 
     def _show_step(self, step: Record, *, again: bool) -> None:
         done = "Did again" if again else "Took back"
-        frames = _frames(step)
+        rows, columns = self._labels().shape[-2:]
+        acted = Acted(step, (rows, columns))
+        frames = acted.frames
         if step.patch is not None:
             self._stage.show_labels(self._labels(), step.patch.box)
         if frames and (self._stage.phase, self._stage.slice) not in frames:
@@ -281,6 +290,7 @@ class Corrections:
         what = step.body.get("tool") or _NAMES[step.kind]
         article = "an" if what[0] in "aeiou" else "a"
         self._panels.say(f"{done} {article} {what} at {where}{more}.")
+        self.flash.show(acted)
         self._numbers.start()
 
     def _show_here(self) -> None:
@@ -332,19 +342,6 @@ class Corrections:
             self._panels.say(str(error), error=True)
             return False
         return True
-
-
-def _frames(step: Record) -> list[Frame]:
-    """(phase, slice) that a step changed, judged or marked."""
-    if step.kind is Kind.SLICES:
-        phase, index = step.body["at"]
-        return [(int(phase), int(index))]
-    if step.patch is None:
-        return [(int(t), int(z)) for t, z in step.body.get("frames", [])]
-    before, after = step.patch.labels()
-    (first_phase, _), (first_slice, _), *_ = step.patch.box
-    changed = (before != after).any(axis=(2, 3)).nonzero()
-    return [(first_phase + int(t), first_slice + int(z)) for t, z in zip(*changed, strict=True)]
 
 
 def _timer(parent: TaskRunner, milliseconds: int, then: Callable[[], None]) -> QTimer:

@@ -137,6 +137,46 @@ def test_undo_by_key_goes_across_slices_and_over_a_prediction_and_says_where(
     assert "nothing to redo" in drawing.message.text()
 
 
+def test_undo_and_redo_outline_for_a_moment_what_changed(drawing, viewer, qtbot):
+    flash, layer = drawing.coordinator.corrections.flash, contours(drawing)
+    flash.timer.setInterval(WAIT_MS)  # a slow machine may take longer than the moment
+    before = layer.data[0].copy()
+    viewer.dims.set_current_step(0, 0)
+    here = drawing.coordinator.stage.slice
+    drag(viewer, layer, (30, 40), (30, 44))
+    changed = np.argwhere(layer.data[0, here] != before[here])
+    listed = len(viewer.layers)
+    viewer.dims.set_current_step(0, 3)
+    press(viewer, Qt.Key.Key_Z, CTRL)
+    process(viewer)
+    # The edges of the pixels, and the box that catches the eye, four pixels away.
+    edges, box = flash.shown[:-8], flash.shown[-8:]
+    for lines, away in ((edges, 0.5), (box, 4.5)):
+        np.testing.assert_allclose(lines.min(axis=0), changed.min(axis=0) - away)
+        np.testing.assert_allclose(lines.max(axis=0), changed.max(axis=0) + away)
+    assert yellow(viewer) > 50
+    viewer.dims.set_current_step(0, 1)
+    assert flash.shown is None
+    viewer.dims.set_current_step(0, 0)
+    assert flash.shown is not None
+    assert layer.mode == "paint"
+    assert len(viewer.layers) == listed
+    flash.timer.setInterval(1)
+    qtbot.waitUntil(lambda: flash.shown is None, timeout=WAIT_MS)
+    flash.timer.setInterval(WAIT_MS)
+    press(viewer, Qt.Key.Key_Z, CTRL | SHIFT)
+    assert flash.shown is not None
+    viewer.layers.remove(drawing.coordinator.stage.image)
+    process(viewer)
+    assert flash.shown is None
+
+
+def yellow(viewer):
+    """Pixels on the canvas of the colour that outlines what changed."""
+    shot = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
+    return int((np.abs(shot - (255, 224, 138)).max(axis=2) < 30).sum())
+
+
 def test_naparis_own_undo_cannot_paste_what_is_no_longer_true(drawing, viewer):
     drag(viewer, contours(drawing), (40, 40), (42, 40))
     before = same(drawing)
