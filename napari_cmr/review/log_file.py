@@ -15,8 +15,9 @@ from napari_cmr.core import InputError
 from napari_cmr.review.record import Box, Kind, Patch, Record
 from napari_cmr.review.study_key import StackInfo
 
-FORMAT = 2
-"""2 since starts from given labels and marked slices are logged; 1 is read as it is."""
+FORMAT = 3
+"""2 since starts from given labels and marked slices are logged, 3 since remote walls are; older
+ones are read as they are."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS project (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS stack (key TEXT PRIMARY KEY, info TEXT NOT NULL);

@@ -32,6 +32,8 @@ from napari_cmr.ui.layers import Source
 from napari_cmr.ui.measures_panel import MeasuresPanel
 from napari_cmr.ui.naming import Naming, NamingPanel
 from napari_cmr.ui.review_panel import ReviewPanel
+from napari_cmr.ui.scar import Enhancement
+from napari_cmr.ui.scar_panel import ScarPanel
 from napari_cmr.ui.segment_panel import SegmentPanel
 from napari_cmr.ui.spacing_panel import SpacingPanel
 from napari_cmr.ui.stage import Stage, source_of
@@ -55,6 +57,7 @@ class Panels(Protocol):
     review: ReviewPanel
     measures: MeasuresPanel
     naming: NamingPanel
+    scar: ScarPanel
 
     def say(self, sentence: str, *, error: bool = False) -> None:
         """Show one sentence; an empty one takes the last away."""
@@ -105,6 +108,7 @@ class Coordinator:
         self.viewing = Viewing(
             viewer, session, self.stage, panels.viewing, self.keys, runner, panels.say
         )
+        self.scar = Enhancement(viewer, session, self.viewing.rulers, panels.scar, runner)
         self.beside = Beside(viewer, session, self.stage, panels.viewing, runner, panels.say)
         self.naming = Naming(session, panels.naming, runner, panels.say)
         self.studies = Studies(
@@ -126,6 +130,7 @@ class Coordinator:
         self.studies.close()
         self.beside.close()
         self.naming.close()
+        self.scar.close()
         self.viewing.close()
         self.corrections.close()
         self.keys.close()

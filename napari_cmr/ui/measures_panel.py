@@ -58,7 +58,8 @@ class MeasuresPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(self._table())
         layout.addWidget(self.curve)
-        layout.addLayout(self._phase_buttons())
+        self.phases = self._phase_buttons()
+        layout.addWidget(self.phases)
         layout.addWidget(self.notes)
         self.show_measures(None)
 
@@ -69,7 +70,8 @@ class MeasuresPanel(QWidget):
         self._measures = measures
         for name, label in self.values.items():
             label.setText(_text(measures, name))
-        self.curve.setVisible(bool(measures and (measures.lv_volumes_ml or measures.rv_volumes_ml)))
+        self.curve.setVisible(measures is not None and _n_volumes(measures) > 1)
+        self.phases.setVisible(measures is None or _n_volumes(measures) != 1)
         for button in (self.go_ed, self.go_es):
             button.setEnabled(measures is not None)
         self.automatic.setEnabled(measures is not None and measures.phases_set_by == "reader")
@@ -113,7 +115,7 @@ class MeasuresPanel(QWidget):
         table.setColumnStretch(4, 1)
         return table
 
-    def _phase_buttons(self) -> QGridLayout:
+    def _phase_buttons(self) -> QWidget:
         self.ed, self.es = QLabel(_DASH), QLabel(_DASH)
         self.go_ed, self.go_es = QPushButton("Go to ED"), QPushButton("Go to ES")
         self.set_ed, self.set_es = QPushButton("Set ED here"), QPushButton("Set ES here")
@@ -123,7 +125,9 @@ class MeasuresPanel(QWidget):
         self.set_ed.clicked.connect(self.ed_set_here)
         self.set_es.clicked.connect(self.es_set_here)
         self.automatic.clicked.connect(self.phases_reset)
-        grid = QGridLayout()
+        box = QWidget()
+        grid = QGridLayout(box)
+        grid.setContentsMargins(0, 0, 0, 0)
         for line, widgets in enumerate(
             ((self.ed, self.go_ed, self.set_ed), (self.es, self.go_es, self.set_es))
         ):
@@ -133,7 +137,7 @@ class MeasuresPanel(QWidget):
         grid.addWidget(self.automatic, 2, 2, 1, 2)
         grid.setColumnStretch(1, 1)
         self.set_has_stack(False)
-        return grid
+        return box
 
     def _go(self, phase: str) -> None:
         if self._measures is not None:
@@ -155,6 +159,11 @@ def summary(measures: Measures) -> str:
         ]
         lines += [f"<b>{title}</b> {', '.join(parts)}"] if parts else []
     return "<br>".join(lines) or "No volumes yet."
+
+
+def _n_volumes(measures: Measures) -> int:
+    """Phases whose volume is known; late enhancement has one, and neither curve nor ED nor ES."""
+    return len(measures.lv_volumes_ml or measures.rv_volumes_ml or ())
 
 
 def _number_label() -> QLabel:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from qtpy.QtCore import QTimer
 
 from napari_cmr.core import Stack
+from napari_cmr.measure import Outline
 from napari_cmr.measure.region import length, pixels_in, region
 from napari_cmr.ui.layers import image_grid
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 class Rulers:
     """A shapes layer on the slices where its lines and ellipses were drawn.
 
-    They are for looking only: nothing of them is kept.
+    They are for looking only: nothing of them is kept, unless a region is used as remote wall.
 
     Parameters
     ----------
@@ -53,6 +54,18 @@ class Rulers:
         if layer is not None and layer in self._viewer.layers:
             layer.mode = "pan_zoom"
             self._viewer.layers.remove(layer)
+
+    def outlines(self) -> tuple[Outline, ...]:
+        """All regions; while shapes are being selected, the selected ones alone."""
+        layer = self.layer
+        if layer is None:
+            return ()
+        shapes = list(zip(layer.data, layer.shape_type, strict=True))
+        areas = {n: shape for n, shape in enumerate(shapes) if shape[1] in _AREAS}
+        # While one draws, napari has the last shape selected; that is no choice of the reader.
+        is_choosing = layer.mode == "select"
+        chosen = (is_choosing and layer.selected_data & areas.keys()) or areas.keys()
+        return tuple(_outline(np.asarray(areas[n][0]), areas[n][1]) for n in sorted(chosen))
 
     def texts(self) -> list[str]:
         """What stands beside each shape."""
@@ -106,6 +119,11 @@ class Rulers:
     def _soon(self, _event: object = None) -> None:
         """Measure once napari has put the shape where the pointer is."""
         QTimer.singleShot(0, self.measure)
+
+
+def _outline(points: npt.NDArray[Any], kind: str) -> Outline:
+    corners = tuple((float(row), float(column)) for row, column in points[:, 2:])
+    return Outline(round(float(points[0, 1])), corners, _AREAS[kind])
 
 
 def told(stack: Stack, points: npt.NDArray[Any], kind: str) -> str:
