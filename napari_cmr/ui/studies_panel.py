@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
+    QHeaderView,
     QLabel,
     QPushButton,
     QTreeWidget,
@@ -28,11 +29,11 @@ from qtpy.QtWidgets import (
 
 from napari_cmr.review.worklist import Order
 
-_COLUMNS = ("Study", "State", "View", "Sequence", "Size", "Uncertainty")
-_SIZE = 4
+_COLUMNS = ("Study", "State", "View", "Seq.", "Size", "Unsure")
+_SEQUENCE, _SIZE, _UNSURE = 3, 4, 5
 _FILES = "Images (*.nii *.nii.gz *.dcm *.DCM *.ima *.IMA *.zip);;All files (*)"
-_PICTURE = 56
-_STUDY_WIDTH = 190
+_PICTURE = 48
+_INDENT = 12
 _KEY = Qt.ItemDataRole.UserRole
 _STACK = Qt.ItemDataRole.UserRole + 1
 
@@ -209,14 +210,14 @@ class StudiesPanel(QWidget):
         item = QTreeWidgetItem(texts)
         item.setData(0, _KEY, key)
         item.setData(0, _STACK, line.stack)
+        item.setToolTip(0, title)
         if icon := self._icons.get((key, line.stack)):
             item.setIcon(0, icon)
         return item
 
     def _fit(self) -> None:
-        for column in range(len(_COLUMNS)):
+        for column in range(1, len(_COLUMNS)):
             self.list.resizeColumnToContents(column)
-        self.list.setColumnWidth(0, min(self.list.columnWidth(0), _STUDY_WIDTH))
 
     def _activated(self, item: QTreeWidgetItem) -> None:
         stack = item.data(0, _STACK) if item.parent() is not None else ""
@@ -240,7 +241,17 @@ class StudiesPanel(QWidget):
 def _tree() -> QTreeWidget:
     tree = QTreeWidget()
     tree.setHeaderLabels(_COLUMNS)
-    tree.headerItem().setToolTip(_SIZE, "Phases x slices")
+    for column, tip in (
+        (_SEQUENCE, "Sequence"),
+        (_SIZE, "Phases x slices"),
+        (_UNSURE, "How unsure the model is: the share of Dice that it expects to lose"),
+    ):
+        tree.headerItem().setToolTip(column, tip)
+    header = tree.header()
+    header.setStretchLastSection(False)
+    header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+    header.moveSection(_UNSURE, 1)  # what the list may be ordered by stays in sight
+    tree.setIndentation(_INDENT)
     tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
     tree.setIconSize(QSize(_PICTURE, _PICTURE))
     tree.setUniformRowHeights(False)
