@@ -162,6 +162,8 @@ def test_the_order_is_random_or_by_uncertainty_and_says_when_there_is_none(liste
     listed.coordinator.studies.redraw()
     assert titles(listed)[0].startswith("3")
     assert row(listed, 0).text(5) == "0.70"
+    columns = listed.studies.list.header()  # none is out of sight, however narrow the dock
+    assert columns.length() <= listed.studies.list.viewport().width()
     assert "last 2 have no uncertainty" in listed.studies.notes.text()
     choose(Order.RANDOM)
     assert sorted(titles(listed)) == ["1  Doe0, Jane", "2  Doe1, Jane", "3  Doe2, Jane"]

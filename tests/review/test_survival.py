@@ -229,6 +229,29 @@ def test_a_stroke_does_not_wait_for_the_disk_and_is_there_within_a_tenth_of_a_se
     assert min(written) < 0.1  # the machine may be busy with other things now and then
 
 
+def test_another_process_sees_a_stroke_within_a_tenth_of_a_second_without_a_flush(session, project):
+    session.predict(square)
+    assert project.flush()
+    count, waits = 9, []
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.review.watched", project.file, str(count)],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as watcher:
+        assert watcher.stdout.readline() == "watching\n"
+        for number in range(count):
+            made = time.monotonic()
+            dab(session, phase=number % 4, row=number)
+            seen = watcher.stdout.readline()
+            assert seen, "it was never seen"
+            waits.append(float(seen) - made)
+    # A tenth of a second is promised; a busy machine may not let either process run for a while,
+    # so one stroke must keep the promise, and the middle one half a second.
+    assert min(waits) < 0.1
+    assert np.median(waits) < 0.5
+
+
 def test_review_records_say_who_did_what_where_and_on_which_model(session, project, tiny_folder):
     session.predict(square)
     dab(session, phase=1, index=2, label=2)
