@@ -45,15 +45,21 @@ def _measure(study: Path, repeats: int, folder: Path) -> None:
     for number in range(repeats + 1):
         frame = (number % stack.shape[0], stack.shape[1] // 2)
         session.judge([frame], Verdict.ACCEPTED)
-        times.append(_timed(lambda: live.drafting(session)()))
+        seen: list[float] = []
+        clock = time.process_time()
+        task = live.drafting(
+            session, visible=frame[0], arrived=lambda *_: seen.append(time.process_time())
+        )
+        times.append((*_timed(task), seen[0] - clock))
     first, rest = times[0], np.array(times[1:])
     print(f"{study.name} {stack.shape}: {stack.shape[0] * stack.shape[1]} slices")
     print(f"  looking at the study once: {cold[0]:.1f} s, processor {cold[1]:.1f} s")
     print(f"  the first draft: {first[0]:.2f} s, processor {first[1]:.2f} s")
-    wall, processor = np.median(rest, axis=0)
+    wall, processor, shown = np.median(rest, axis=0)
     print(
         f"  then: {wall:.2f} s ({rest[:, 0].min():.2f}..{rest[:, 0].max():.2f}), processor "
-        f"{processor:.2f} s ({rest[:, 1].min():.2f}..{rest[:, 1].max():.2f})"
+        f"{processor:.2f} s ({rest[:, 1].min():.2f}..{rest[:, 1].max():.2f}), the phase on show "
+        f"after {shown:.2f} s of it"
     )
     live.close()
     project.close()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from napari_cmr.core import Cancel, InputError, LabelArray, Progress, Segmentation, Stack, View
 from napari_cmr.learn.versions.store import FOLDER
 from napari_cmr.review.learned import TASK, model_in_use
+from napari_cmr.review.predictors import Arrived
 from napari_cmr.review.project import Project
 from napari_cmr.review.reading import Reading
 from napari_cmr.review.record import Frame, Verdict
@@ -50,23 +54,27 @@ class LiveDrafts:
 
         return Task("Getting ready to follow", run, lambda _: None)
 
-    def drafting(self, session: ReviewSession) -> Task[Segmentation] | None:
-        """Redraw what the reader did not review, from what they did; None if nothing is left."""
+    def drafting(
+        self, session: ReviewSession, *, visible: int = 0, arrived: Arrived | None = None
+    ) -> Task[Segmentation] | None:
+        """Redraw what the reader did not review, from what they did; None if nothing is left.
+
+        Parameters
+        ----------
+        visible
+            The phase to be redrawn first, then those nearest to it.
+        arrived
+            Called with each phase's labels as they will be, in the thread of ``run``.
+        """
         reading = _open_sax(session)
         corrected = reviewed_frames(reading)
         phases, slices = reading.stack.shape[:2]
         if not corrected or len(corrected) == phases * slices:
             return None
         project = session.project
-
-        def find(stack: Stack, _progress: Progress | None, cancel: Cancel | None) -> Segmentation:
-            from napari_cmr.learn.tiers.draft import draft
-
-            model = self._loaded(project)
-            found = draft(stack, model, corrected, cancel=cancel)
-            return replace(found, model=f"draft on {model.title}")
-
-        return session.predicting(find)
+        find = _Drafting(lambda: self._loaded(project), corrected)
+        tell = None if arrived is None else _with_the_readers_pixels(reading, arrived)
+        return session.predicting(find, visible=visible, arrived=tell)
 
     def close(self) -> None:
         """Give memory and temporary files back."""
@@ -95,6 +103,63 @@ class LiveDrafts:
         if self._temporary is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="napari-cmr-")
         return Path(self._temporary.name)
+
+
+@dataclass(frozen=True)
+class _Drafting:
+    """A predictor that goes phase by phase and first learns from corrected slices."""
+
+    model: Callable[[], Model]
+    corrected: Mapping[Frame, LabelArray]
+
+    def __call__(
+        self, stack: Stack, progress: Progress | None, cancel: Cancel | None
+    ) -> Segmentation:
+        """Redraw all phases."""
+        return self._find(stack, None, None, progress, cancel)
+
+    def in_order(
+        self,
+        stack: Stack,
+        phases: Sequence[int],
+        arrived: Arrived,
+        progress: Progress | None,
+        cancel: Cancel | None,
+    ) -> Segmentation:
+        """Redraw phases in that order."""
+        return self._find(stack, phases, arrived, progress, cancel)
+
+    def _find(
+        self,
+        stack: Stack,
+        phases: Sequence[int] | None,
+        arrived: Arrived | None,
+        progress: Progress | None,
+        cancel: Cancel | None,
+    ) -> Segmentation:
+        from napari_cmr.learn.tiers.draft import draft  # imports torch, which takes seconds
+
+        model = self.model()
+        found = draft(
+            stack,
+            model,
+            self.corrected,
+            phases=phases,
+            arrived=arrived,
+            progress=progress,
+            cancel=cancel,
+        )
+        return replace(found, model=f"draft on {model.title}")
+
+
+def _with_the_readers_pixels(reading: Reading, arrived: Arrived) -> Arrived:
+    """Tell of a phase as it will be once taken: what the reader made or agreed to stays."""
+    kept, labels = reading.history.protected(), reading.history.labels.copy()
+
+    def tell(phase: int, found: LabelArray) -> None:
+        arrived(phase, np.where(kept[phase], labels[phase], found))
+
+    return tell
 
 
 def reviewed_frames(reading: Reading) -> dict[Frame, LabelArray]:

@@ -25,6 +25,8 @@ class Arriving:
         self._viewer = viewer
         self._layer: Labels | None = None
         self._source: Source | None = None
+        self._instead_of: Labels | None = None
+        self._opacity = 1.0
         self._come: deque[tuple[int, LabelArray]] = deque()
 
     @property
@@ -32,10 +34,17 @@ class Arriving:
         """The layer while there is one."""
         return self._layer
 
-    def begin(self, source: Source) -> None:
-        """A prediction of this stack begins."""
+    def begin(self, source: Source, *, instead_of: Labels | None = None) -> None:
+        """A prediction of this stack begins.
+
+        Parameters
+        ----------
+        instead_of
+            Contours that the arriving ones replace on the canvas, phase by phase, until the end.
+            They stay where they are, clear, so that the tool in hand is not lost.
+        """
         self.end()
-        self._source = source
+        self._source, self._instead_of = source, instead_of
 
     def take(self, phase: int, labels: LabelArray) -> None:
         """Hand a phase over; in any thread."""
@@ -54,19 +63,29 @@ class Arriving:
     def end(self) -> None:
         """The prediction is in the session, or was cancelled."""
         self._come.clear()
-        self._source = None
+        if self._layer is not None and self._instead_of is not None:
+            self._instead_of.opacity = self._opacity
+        self._source = self._instead_of = None
         if self._layer is not None and self._layer in self._viewer.layers:
             self._viewer.layers.remove(self._layer)
         self._layer = None
 
     def _add(self, source: Source) -> Labels:
-        empty = Segmentation.on(source.stack, np.zeros(source.stack.shape, np.uint8))
-        data, options, _ = labels_layer(source, empty)
+        before = self._instead_of
+        shown = np.zeros(source.stack.shape, np.uint8) if before is None else before.data.copy()
+        data, options, _ = labels_layer(source, Segmentation.on(source.stack, shown))
         options["name"] = "arriving"
         options["metadata"] = {k: v for k, v in options["metadata"].items() if k != SOURCE}
         selected = self._viewer.layers.selection.active
         layer: Labels = self._viewer.add_labels(data, colormap=_colours(), **options)
         layer.contour = CONTOUR_PIXELS
+        if before is not None:
+            layer.contour, layer.opacity, layer.visible = (
+                before.contour,
+                before.opacity,
+                before.visible,
+            )
+            self._opacity, before.opacity = before.opacity, 0.0
         layer.editable = False
         self._viewer.layers.selection.active = selected
         self._layer = layer

@@ -81,7 +81,7 @@ class Learning:
         self.runner = TaskRunner(parent)
         self._waiting: deque[tuple[Task[Any], Callable[[], None] | None]] = deque()
         self.comparison = ComparisonLayers(viewer, stage)
-        self.live = LiveMode(session, panels, parent)
+        self.live = LiveMode(viewer, session, stage, panels, parent)
         self._material = Material()
         self._was_active = False
         self._kept: set[tuple[Path, str]] = set()

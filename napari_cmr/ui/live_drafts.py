@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from typing import Any, Protocol
 
 from qtpy.QtCore import QObject, QTimer
 
 from napari_cmr.core import InputError
-from napari_cmr.review import Event, Frame, ProjectChosen, ReviewSession, StackChosen, Verdict
+from napari_cmr.review import (
+    Corrected,
+    Event,
+    Frame,
+    ProjectChosen,
+    ReviewSession,
+    StackChosen,
+    StudyOpened,
+    Undone,
+    Verdict,
+)
 from napari_cmr.review.live import LiveDrafts
+from napari_cmr.ui.arriving import Arriving
+from napari_cmr.ui.layers import Source
 from napari_cmr.ui.learn_panel import LearnPanel
+from napari_cmr.ui.stage import Stage
 from napari_cmr.ui.task_runner import TaskRunner
 
 PAUSE_MS = 80
@@ -29,22 +42,31 @@ class Panels(Protocol):
 class LiveMode:
     """Redraws the open study whenever the reader accepted a slice, while it is on.
 
+    The phase on show is drawn as soon as it is found, then its neighbours; the session takes all
+    of them at the end, as one step.
+
     Parameters
     ----------
-    session, panels
-        What is reviewed and where it is said.
+    viewer
+        The napari viewer.
+    session, stage, panels
+        What is reviewed, where it is drawn and where it is said.
     parent
         What the thread ends with.
     """
 
-    def __init__(self, session: ReviewSession, panels: Panels, parent: QObject) -> None:
+    def __init__(
+        self, viewer: Any, session: ReviewSession, stage: Stage, panels: Panels, parent: QObject
+    ) -> None:
         self.on = False
         self.seconds = 0.0
         """What the last redrawing took, from accepting to the picture."""
-        self._session, self._panels = session, panels
+        self._session, self._stage, self._panels = session, stage, panels
+        self.arriving = Arriving(viewer)
         self._drafts = LiveDrafts()
         self.runner = TaskRunner(parent)
         self.runner.failed.connect(lambda sentence: panels.say(sentence, error=True))
+        self.runner.progressed.connect(lambda *_: self.arriving.draw())
         self.runner.ended.connect(self._ended)
         self._accepted: frozenset[Frame] = frozenset()
         self._wanted = False
@@ -76,9 +98,12 @@ class LiveMode:
             self._wanted = False
             self._pause.stop()
             self.runner.cancel()
+            self.arriving.end()
 
     def on_changed(self, event: Event) -> None:
         """Follow what was accepted."""
+        if isinstance(event, Corrected | Undone | StackChosen | StudyOpened):
+            self.arriving.end()  # the reader's own hand must be seen at once
         accepted = self._accepted_now()
         news, self._accepted = accepted - self._accepted, accepted
         if isinstance(event, StackChosen | ProjectChosen):
@@ -112,11 +137,16 @@ class LiveMode:
             return
         self._wanted = False
         try:
-            task = self._drafts.drafting(self._session)
+            task = self._drafts.drafting(
+                self._session, visible=self._stage.phase, arrived=self.arriving.take
+            )
         except InputError as error:
             self._panels.learn.show_live(str(error))
             return
-        if task is not None:
+        reading, catalogue = self._session.reading, self._session.catalogue
+        if task is not None and reading is not None and catalogue is not None:
+            source = Source(catalogue, reading.stack)
+            self.arriving.begin(source, instead_of=self._stage.contours)
             self.runner.start(task, self._drawn)
 
     def _drawn(self) -> None:
@@ -126,5 +156,6 @@ class LiveMode:
         )
 
     def _ended(self) -> None:
+        self.arriving.end()
         if self._wanted and self.on:
             self._draft()

@@ -8,6 +8,7 @@ from napari_cmr.learn.tiers.draft import draft
 from napari_cmr.learn.tiers.head import HeadConfig
 from napari_cmr.learn.versions.store import VersionStore
 from napari_cmr.review import Project, Verdict
+from napari_cmr.review.scope import nearest_first
 from napari_cmr.review.training import TrainingJob
 from napari_cmr.review.training_status import JobState
 from napari_cmr.ui.outcome_panel import AFTER, BEFORE, YOURS
@@ -251,10 +252,33 @@ def test_following_redraws_the_other_slices_as_one_step_and_leaves_mine(
     assert dock.learn.live_note.text() == "Ready to follow."
     truth = study.segmentation.labels
     box = ((0, 1), (1, 2), (0, truth.shape[2]), (0, truth.shape[3]))
+    dock.coordinator.corrections.draw()
     dock.session.correct(box, truth[0:1, 1:2].copy())
     steps = dock.session.reading.history.n_steps
+    stage, arriving = dock.coordinator.stage, dock.learning.live.arriving
+    stage.go_to(phase=2)
+    came, drawn, take, draw = [], [], arriving.take, arriving.draw
+
+    def taking(phase, labels):
+        came.append((phase, labels.copy()))
+        take(phase, labels)
+
+    def drawing():
+        draw()
+        if arriving.layer is not None:
+            drawn.append((stage.contours.opacity, arriving.layer.data.copy()))
+
+    monkeypatch.setattr(arriving, "take", taking)
+    monkeypatch.setattr(arriving, "draw", drawing)
     dock.session.judge([(0, 1)], Verdict.ACCEPTED)
     quiet(dock, qtbot)
+    assert [phase for phase, _ in came] == list(nearest_first(range(len(truth)), 2, len(truth)))
+    assert drawn[0][0] == 0
+    assert any((labels[2] == came[0][1]).all() for _, labels in drawn)
+    assert arriving.layer is None
+    assert stage.contours.opacity == 1
+    for phase, labels in came:
+        assert (dock.session.reading.history.labels[phase] == labels).all()
     history = dock.session.reading.history
     assert history.n_steps == steps + 2  # the verdict, and the draft as one step
     assert history.model.startswith("draft on ")

@@ -175,8 +175,19 @@ def test_a_draft_learns_from_corrected_slices_and_leaves_them_as_the_expert_did(
     cache.hits = cache.misses = 0
     drawn = truth[0].copy()
     drawn[:3, :3] = 2  # what no network would draw
-    found = draft(stack, model, {(0, 0): drawn}, config=QUICK)
+    came = {}
+    order = range(len(before))[::-1]
+    found = draft(
+        stack,
+        model,
+        {(0, 0): drawn},
+        config=QUICK,
+        phases=order,
+        arrived=lambda phase, labels: came.update({phase: labels.copy()}),
+    )
     assert cache.misses == 0
+    assert list(came) == list(order)
+    assert all(np.array_equal(found.labels[phase], labels) for phase, labels in came.items())
     assert np.array_equal(found.labels[0, 0], drawn)
     other = [dice(labels[0, 1] == 1, truth[1] == 1) for labels in (before, found.labels)]
     assert other[1] > other[0] + 0.3

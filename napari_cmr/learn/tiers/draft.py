@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from napari_cmr.core import Cancel, LabelArray, Segmentation, Stack, Structure
+from napari_cmr.core import Cancel, LabelArray, Progress, Segmentation, Stack, Structure
 from napari_cmr.io.manifest import ManifestRow
 from napari_cmr.learn.examples import LabelledRow
 from napari_cmr.learn.tiers.head import HeadConfig, head_examples, train_head
@@ -26,6 +26,9 @@ def draft(
     config: HeadConfig = QUICK,
     flips: bool = False,
     seed: int = 0,
+    phases: Sequence[int] | None = None,
+    arrived: Callable[[int, LabelArray], None] | None = None,
+    progress: Progress | None = None,
     cancel: Cancel | None = None,
 ) -> Segmentation:
     """Segment a study with a head that has just learnt from its corrected slices.
@@ -43,6 +46,10 @@ def draft(
     flips
         Whether answers are averaged over flips, as for a version: better, and as many times
         slower as there are flips.
+    phases
+        The order in which they are segmented; as they are numbered if None.
+    arrived
+        Called with a phase and its ``(z, y, x)`` labels as soon as they are found.
 
     Returns
     -------
@@ -62,10 +69,17 @@ def draft(
         model = unflipped(model)
     examples = head_examples(model, rows, config, seed=seed, cancel=cancel)
     head = train_head(model, examples, config, seed=seed, cancel=cancel)
-    found = predict(stack, with_head(model, head), cancel=cancel)
-    for (phase, index), labels in corrected.items():
-        found.labels[phase, index] = labels
-    return found
+
+    def take(phase: int, labels: LabelArray) -> None:
+        """The expert's slices stay; ``labels`` is a part of what is returned."""
+        for (at, index), drawn in corrected.items():
+            if at == phase:
+                labels[index] = drawn
+        if arrived is not None:
+            arrived(phase, labels)
+
+    new = with_head(model, head)
+    return predict(stack, new, phases=phases, arrived=take, progress=progress, cancel=cancel)
 
 
 def unflipped(model: Model) -> Model:
