@@ -48,7 +48,9 @@ def _measure(study: Path, repeats: int, folder: Path) -> None:
         seen: list[float] = []
         clock = time.process_time()
         task = live.drafting(
-            session, visible=frame[0], arrived=lambda *_: seen.append(time.process_time())
+            session,
+            visible=frame[0],
+            arrived=lambda *_, seen=seen: seen.append(time.process_time()),
         )
         times.append((*_timed(task), seen[0] - clock))
     first, rest = times[0], np.array(times[1:])

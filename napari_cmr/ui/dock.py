@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidge
 from napari_cmr.core import InputError, Measures
 from napari_cmr.io import Catalogue
 from napari_cmr.report.style import RESEARCH_USE
-from napari_cmr.review import Predictor, Project, ReviewSession, default_folder
+from napari_cmr.review import Predictor, Project, ReviewSession
 from napari_cmr.review.learned import project_predictor
 from napari_cmr.ui.coordinator import Coordinator
 from napari_cmr.ui.learn_panel import LearnPanel
@@ -22,6 +22,7 @@ from napari_cmr.ui.outcome_panel import OutcomePanel
 from napari_cmr.ui.review_panel import ReviewPanel
 from napari_cmr.ui.scar_panel import ScarPanel
 from napari_cmr.ui.segment_panel import SegmentPanel
+from napari_cmr.ui.settings import settings
 from napari_cmr.ui.spacing_panel import SpacingPanel
 from napari_cmr.ui.studies_panel import StudiesPanel
 from napari_cmr.ui.study_panel import StudyPanel
@@ -52,7 +53,8 @@ class CardiacDock(QWidget):
 
     def __init__(self, viewer: napari.viewer.Viewer, predictor: Predictor | None = None) -> None:
         super().__init__()
-        self.session = ReviewSession(_project())
+        chosen = settings()
+        self.session = ReviewSession(_project(chosen.folder), chosen.reader)
         self.studies = StudiesPanel()
         self.study = StudyPanel()
         self.spacing = SpacingPanel()
@@ -80,6 +82,8 @@ class CardiacDock(QWidget):
         self.reasons = Why(
             viewer, self.session, self.coordinator.stage, self.why, self, self.runner
         )
+        self.studies.names.setChecked(chosen.names)
+        self.coordinator.viewing.fill(chosen.filled)
         self.destroyed.connect(self.reasons.close)
         self.destroyed.connect(self.learning.close)
         self.destroyed.connect(self.coordinator.close)
@@ -146,10 +150,10 @@ class CardiacDock(QWidget):
             self.coordinator.save(Path(folder))
 
 
-def _project() -> Project:
-    """The project of who chose no folder: nothing that is done may depend on a choice."""
+def _project(folder: Path) -> Project:
+    """The project in a folder; nothing that is done may depend on whether it can be opened."""
     try:
-        return Project.open(default_folder())
+        return Project.open(folder)
     except InputError as error:
         return Project.in_memory(str(error))
 

@@ -93,6 +93,7 @@ class Learning:
         self._count.setInterval(COUNT_MS)
         self._count.timeout.connect(self._after_pause)
         self.runner.failed.connect(lambda sentence: panels.say(sentence, error=True))
+        self.runner.failed.connect(self.look)  # what did not start is not starting
         self.runner.ended.connect(self._next)
         session.changed.connect(self._on_changed)
         self._connect()
@@ -131,7 +132,7 @@ class Learning:
 
         self._later(Task("Starting", run, lambda _: None), self.look)
 
-    def look(self) -> None:
+    def look(self, _: str = "") -> None:
         """Draw how far the training is, and what came of it."""
         job = self.job
         if job is None:

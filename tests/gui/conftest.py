@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+from napari import settings
 
 from napari_cmr import phantom
 from napari_cmr.core import Segmentation, check_cancel
@@ -14,6 +15,16 @@ CONFIG = phantom.PhantomConfig(
     n_phases=5, n_slices=6, rows=56, columns=60, pixel_mm=(3.6, 3.6), long_axes=True
 )
 WAIT_MS = 60_000
+
+
+@pytest.fixture(autouse=True)
+def own_preferences(tmp_path_factory, monkeypatch):
+    """Preferences of the test's own, never the user's; the folder that they are kept in."""
+    folder = tmp_path_factory.mktemp("preferences")
+    monkeypatch.setattr("napari.settings._CFG_PATH", str(folder / "settings.yaml"))
+    settings._clear_plugin_settings_cache()
+    yield folder
+    settings._clear_plugin_settings_cache()
 
 
 @pytest.fixture(scope="session")
