@@ -1,4 +1,8 @@
-"""What the verbs give on a phantom whose volumes are known, and on small hand-made files."""
+"""What the verbs give on a phantom whose volumes are known, and on small hand-made files.
+
+They run in this process: to load torch for each of them took longer than all that they do. The
+program itself is started by the README's blocks, for bad input, and on real studies.
+"""
 
 import csv
 import json
@@ -19,9 +23,9 @@ def heart():
     return phantom.make(phantom.PhantomConfig(n_phases=6))
 
 
-def test_scan_says_what_a_folder_holds(run, tmp_path, heart):
+def test_scan_says_what_a_folder_holds(run_here, tmp_path, heart):
     write_dicom_study(heart, tmp_path / "study")
-    run("scan", "study", "--json", "scan.json")
+    run_here("scan", "study", "--json", "scan.json")
     told = json.loads((tmp_path / "scan.json").read_text())
     sax = next(s for s in told["stacks"] if s["view"] == "SAX")
     assert sax["shape"] == list(heart.sax.shape)
@@ -32,20 +36,20 @@ def test_scan_says_what_a_folder_holds(run, tmp_path, heart):
     assert set(sax) >= {"id", "view", "sequence", "shape", "spacing_mm", "phase_ms", "findings"}
 
 
-def test_scan_keeps_a_slice_that_lacks_a_phase_where_that_is_asked_for(run, tmp_path):
+def test_scan_keeps_a_slice_that_lacks_a_phase_where_that_is_asked_for(run_here, tmp_path):
     io.write_dicom(cine(), tmp_path / "study")[0].unlink()
     n_phases, n_slices = cine().shape[:2]
     for option, slices in ((), n_slices - 1), (("--resample-time",), n_slices):
-        done = run("scan", "study", *option)
+        done = run_here("scan", "study", *option)
         assert f"sax-1: SAX cine, {n_phases} phases x {slices} slices" in done.stdout
-    told = run("scan", "study").stdout
+    told = run_here("scan", "study").stdout
     assert "--resample-time" in told
     assert "volumes and mass lack what they show" in told
 
 
-def test_measure_gives_the_closed_form_volumes_of_the_phantom(run, tmp_path, heart):
+def test_measure_gives_the_closed_form_volumes_of_the_phantom(run_here, tmp_path, heart):
     write_labels(heart.segmentation, tmp_path / "labels.nii.gz")
-    done = run("measure", "labels.nii.gz", "--json", "m.json")
+    done = run_here("measure", "labels.nii.gz", "--json", "m.json")
     told = json.loads((tmp_path / "m.json").read_text())
     truth = heart.truth.lv_ml
     assert told["edv_ml"] == pytest.approx(max(truth), rel=0.02)
@@ -54,27 +58,27 @@ def test_measure_gives_the_closed_form_volumes_of_the_phantom(run, tmp_path, hea
     assert f"{told['edv_ml']:.1f} mL" in done.stdout
 
 
-def test_measure_without_spacing_gives_ef_only_and_with_it_all(run, tmp_path):
+def test_measure_without_spacing_gives_ef_only_and_with_it_all(run_here, tmp_path):
     labels = np.zeros((10, 10, 2, 2), np.uint8)
     labels[:6, :5, :, 0] = 1
     labels[:3, :5, :, 1] = 1
     nib.save(nib.Nifti1Image(labels, np.eye(4)), tmp_path / "l.nii.gz")
-    run("measure", "l.nii.gz", "--json", "without.json")
+    run_here("measure", "l.nii.gz", "--json", "without.json")
     without = json.loads((tmp_path / "without.json").read_text())
     assert without["edv_ml"] is None
     assert without["ef_percent"] == pytest.approx(50.0)
-    run("measure", "l.nii.gz", "--spacing", "10,2,1", "--json", "with.json")
+    run_here("measure", "l.nii.gz", "--spacing", "10,2,1", "--json", "with.json")
     # 30 pixels of 2 x 1 mm on two slices of 10 mm
     assert json.loads((tmp_path / "with.json").read_text())["edv_ml"] == pytest.approx(1.2)
 
 
-def test_measure_takes_phases_and_heart_rate_from_the_reader(run, tmp_path):
+def test_measure_takes_phases_and_heart_rate_from_the_reader(run_here, tmp_path):
     labels = np.zeros((10, 10, 2, 3), np.uint8)
     for phase, rows in enumerate((10, 5, 8)):
         labels[:rows, :, :, phase] = 1
     nib.save(nib.Nifti1Image(labels, np.diag([2.0, 2.0, 10.0, 1.0])), tmp_path / "l.nii.gz")
     chosen = ("--ed", 2, "--es", 1, "--heart-rate", 60)
-    done = run("measure", "l.nii.gz", *chosen, "--json", "m.json")
+    done = run_here("measure", "l.nii.gz", *chosen, "--json", "m.json")
     told = json.loads((tmp_path / "m.json").read_text())
     # 80 and 50 pixels of 4 square mm on two slices of 10 mm; 60 beats of 2.4 mL a minute
     assert (told["ed_phase"], told["es_phase"], told["phases_set_by"]) == (2, 1, "reader")
@@ -82,16 +86,16 @@ def test_measure_takes_phases_and_heart_rate_from_the_reader(run, tmp_path):
     assert told["esv_ml"] == pytest.approx(4.0)
     assert told["cardiac_output_l_min"] == pytest.approx(0.144)
     assert "research use" in done.stdout
-    run("measure", "l.nii.gz", "--ed", 3, code=2)
-    run("measure", "l.nii.gz", "--heart-rate", 0, code=2)
+    run_here("measure", "l.nii.gz", "--ed", 3, code=2)
+    run_here("measure", "l.nii.gz", "--heart-rate", 0, code=2)
 
 
-def test_segment_writes_labels_on_the_source_grid_and_the_measures(run, tmp_path):
+def test_segment_writes_labels_on_the_source_grid_and_the_measures(run_here, tmp_path):
     heart = phantom.make(phantom.PhantomConfig(n_phases=2))
     write_nifti_studies([heart], tmp_path / "data")
     with (tmp_path / "data" / "manifest.csv").open() as file:
         image = next(csv.DictReader(file))["image"]
-    run("segment", f"data/{image}", "--out", "out", "--json", "result.json")
+    run_here("segment", f"data/{image}", "--out", "out", "--json", "result.json")
     source = nib.load(tmp_path / "data" / image)
     labels = nib.load(tmp_path / "out" / "labels.nii.gz")
     assert labels.shape == source.shape
@@ -99,7 +103,7 @@ def test_segment_writes_labels_on_the_source_grid_and_the_measures(run, tmp_path
     assert set(np.unique(np.asarray(labels.dataobj))) <= {0, 1, 2, 3}
     told = json.loads((tmp_path / "out" / "measures.json").read_text())
     assert json.loads((tmp_path / "result.json").read_text()) == told
-    run("measure", "out/labels.nii.gz", "--json", "again.json")
+    run_here("measure", "out/labels.nii.gz", "--json", "again.json")
     again = json.loads((tmp_path / "again.json").read_text())
     for name in ("edv_ml", "esv_ml", "ef_percent", "mass_g"):
         assert again[name] == pytest.approx(told[name])
@@ -112,7 +116,7 @@ def test_segment_writes_labels_on_the_source_grid_and_the_measures(run, tmp_path
     assert float(rows["edv_ml"]["value"]) == pytest.approx(told["edv_ml"], abs=0.01)
 
 
-def test_predict_gives_a_row_a_row_and_evaluate_the_means(run, tmp_path):
+def test_predict_gives_a_row_a_row_and_evaluate_the_means(run_here, tmp_path):
     hearts = [
         phantom.make(phantom.PhantomConfig(n_phases=2, n_slices=4, seed=seed)) for seed in (1, 2)
     ]
@@ -120,7 +124,7 @@ def test_predict_gives_a_row_a_row_and_evaluate_the_means(run, tmp_path):
     manifest = tmp_path / "data" / "manifest.csv"
     with manifest.open() as file:
         rows = list(csv.DictReader(file))
-    run("predict", "--manifest", manifest, "--out", "out", "--json", "p.json")
+    run_here("predict", "--manifest", manifest, "--out", "out", "--json", "p.json")
     with (tmp_path / "out" / "predictions.csv").open() as file:
         told = list(csv.DictReader(file))
     assert json.loads((tmp_path / "p.json").read_text())["rows"] == told
@@ -129,7 +133,7 @@ def test_predict_gives_a_row_a_row_and_evaluate_the_means(run, tmp_path):
     for record, row in zip(told, rows, strict=True):
         output = nib.load(tmp_path / "out" / record["output"])
         assert output.shape == nib.load(manifest.parent / row["image"]).shape
-    run("evaluate", "--manifest", manifest, "--json", "e.json")
+    run_here("evaluate", "--manifest", manifest, "--json", "e.json")
     result = json.loads((tmp_path / "e.json").read_text())
     assert result["task"] == "cine_sax_seg"
     assert {s["subject"] for s in result["subjects"]} == {r["subject"] for r in rows}
@@ -139,7 +143,7 @@ def test_predict_gives_a_row_a_row_and_evaluate_the_means(run, tmp_path):
     assert dice["value"] == pytest.approx(by_hand)
 
 
-def test_predict_does_not_read_truth_columns(run, tmp_path):
+def test_predict_does_not_read_truth_columns(run_here, tmp_path):
     study = phantom.make(phantom.PhantomConfig(n_phases=2, n_slices=3))
     write_nifti_studies([study], tmp_path / "data")
     manifest = tmp_path / "data" / "manifest.csv"
@@ -151,18 +155,18 @@ def test_predict_does_not_read_truth_columns(run, tmp_path):
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    run("predict", "--manifest", manifest, "--out", "out")
+    run_here("predict", "--manifest", manifest, "--out", "out")
     assert (tmp_path / "out" / "predictions.csv").is_file()
 
 
-def test_a_picture_gives_a_picture_of_labels(run, tmp_path):
+def test_a_picture_gives_a_picture_of_labels(run_here, tmp_path):
     from PIL import Image
 
     study = phantom.make(phantom.PhantomConfig(n_phases=2, n_slices=5))
     frame = study.sax.pixels[0, 2].astype(float)
     Image.fromarray((frame / frame.max() * 255).astype(np.uint8)).save(tmp_path / "i.png")
     (tmp_path / "m.csv").write_text('subject,image,spacing_mm\ns,i.png,"8,1.4,1.4"\n')
-    run("predict", "--manifest", "m.csv", "--out", "out")
+    run_here("predict", "--manifest", "m.csv", "--out", "out")
     with (tmp_path / "out" / "predictions.csv").open() as file:
         (record,) = csv.DictReader(file)
     assert record["output"].endswith(".png")
@@ -171,18 +175,18 @@ def test_a_picture_gives_a_picture_of_labels(run, tmp_path):
     assert set(np.unique(labels)) <= {0, 1, 2, 3}
 
 
-def test_models_are_listed_shown_and_verified(run, tmp_path):
-    assert "cine_sax_seg" in run("models", "list").stdout
-    name = run("models", "list", "--json", "list.json").stdout.split()[0]
+def test_models_are_listed_shown_and_verified(run_here, tmp_path):
+    assert "cine_sax_seg" in run_here("models", "list").stdout
+    name = run_here("models", "list", "--json", "list.json").stdout.split()[0]
     assert json.loads((tmp_path / "list.json").read_text())[0]["name"] == name
-    run("models", "show", name, "--json", "card.json")
+    run_here("models", "show", name, "--json", "card.json")
     card = json.loads((tmp_path / "card.json").read_text())
     assert card["metrics"]
-    assert name in run("models", "verify").stdout
+    assert name in run_here("models", "verify").stdout
 
 
-def test_the_demo_without_a_display_writes_pictures_tables_and_labels(run, tmp_path):
-    done = run("demo", "--out", "result")
+def test_the_demo_without_a_display_writes_pictures_tables_and_labels(run_here, tmp_path):
+    done = run_here("demo", "--out", "result")
     written = {p.name for p in (tmp_path / "result").iterdir()}
     assert written == {
         "contours.png",
