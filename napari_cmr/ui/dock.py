@@ -110,6 +110,11 @@ class CardiacDock(QWidget):
         """Bring a tab to the front."""
         self.tabs.bring(tab)
 
+    def _turn(self) -> None:
+        """Another tab is in front: what was said in the one before does not belong to it."""
+        self.say("")
+        self._hide_numbers()
+
     def _hide_numbers(self) -> None:
         """The tab that has the table needs no line of it."""
         wanted = bool(self.numbers.text()) and self.tabs.shown is not Tab.SEGMENT
@@ -143,7 +148,7 @@ class CardiacDock(QWidget):
         self.say("")
         self.set_can_save(False)
         self.show_numbers(None)
-        self.tabs.currentChanged.connect(self._hide_numbers)
+        self.tabs.currentChanged.connect(self._turn)
 
     def _ask_where_to_save(self) -> None:
         if folder := QFileDialog.getExistingDirectory(self, "Save into a folder"):

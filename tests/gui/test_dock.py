@@ -203,6 +203,16 @@ def test_setting_es_by_hand_changes_ef_and_can_be_taken_back(segmented, viewer, 
     assert segmented.measures.values["ef_percent"].text() == "56"
 
 
+def test_what_was_said_in_one_tab_does_not_stay_under_another(dock):
+    dock.say("Saved.")
+    assert dock.message.isVisible()
+    reveal(dock.review.undo)
+    assert dock.message.isHidden()
+    dock.say("Took back a stroke.")
+    reveal(dock.review.undo)  # the same tab again
+    assert dock.message.text() == "Took back a stroke."
+
+
 def test_clicking_the_curve_goes_to_the_phase_under_the_pointer(segmented, viewer, qtbot):
     curve = segmented.measures.curve.plot
     scene_point = curve.getPlotItem().vb.mapViewToScene(pg_point(*curve.point_of(3)))
