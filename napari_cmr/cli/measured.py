@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,57 +12,23 @@ import typer
 from napari_cmr import io, measure
 from napari_cmr.cli.labelled import Wanted, check_there
 from napari_cmr.cli.progress import progress
-from napari_cmr.cli.reported import Reported, check_sources, of_project
+from napari_cmr.cli.reported import Reported, of_project
+from napari_cmr.cli.request import Request
 from napari_cmr.cli.summary import table
-from napari_cmr.core import Geometry, InputError, Segmentation, Sequence, Stack, View
-from napari_cmr.measure import Insertions, Measurement, Remote, ScarMethod
+from napari_cmr.core import (
+    Geometry,
+    InputError,
+    Measures,
+    Segmentation,
+    Sequence,
+    Stack,
+    View,
+)
+from napari_cmr.measure import Clinical, Insertions, Measurement, Remote, ScarMethod
 from napari_cmr.measure.reference import SHIPPED
+from napari_cmr.measure.wall import Septa
 from napari_cmr.report import ReviewRecord
 from napari_cmr.report.style import RESEARCH_USE
-
-
-@dataclass(frozen=True)
-class Request:
-    """The options of the verb, by their names."""
-
-    labels: Path | None
-    images: Path | None = None
-    stack: str | None = None
-    label_map: str = "cmr"
-    spacing: str = ""
-    ed: int | None = None
-    es: int | None = None
-    heart_rate: float | None = None
-    height_cm: float | None = None
-    weight_kg: float | None = None
-    sex: str = ""
-    age: float | None = None
-    bsa: str = ""
-    reference: Path | None = None
-    method: tuple[str, ...] = ()
-    remote: Path | None = None
-    remote_sector: str = ""
-    remote_slices: str = ""
-    septum: str = ""
-    margin_pixels: int | None = None
-    after: Path | None = None
-    after_labels: Path | None = None
-    haematocrit: float | None = None
-    made_by: str = ""
-
-    @property
-    def given(self) -> Path:
-        """The labels; InputError where there are none."""
-        if self.labels is None:
-            raise InputError(
-                "A report of late enhancement needs --labels or --project; no model draws them."
-            )
-        return self.labels
-
-    @property
-    def margin(self) -> int:
-        """Pixels of a map to keep clear of borders."""
-        return 1 if self.margin_pixels is None else self.margin_pixels
 
 
 def run(kind: str, request: Request, json: Path | None, csv: Path | None) -> None:
@@ -116,24 +83,10 @@ def print_numbers(measurement: Measurement) -> None:
 
 def _cine(request: Request, json: Path | None, csv: Path | None) -> None:
     """The contract's numbers stand at the top of the JSON, every number with its method below."""
-    person = measure.Person(
-        request.height_cm,
-        request.weight_kg,
-        None,
-        measure.Sex.parse(request.sex),
-        request.age,
-    )
-    formula = measure.BsaFormula.parse(request.bsa or measure.BsaFormula.MOSTELLER)
-    given = request.reference
-    ranges = SHIPPED if given is None else measure.read_reference_table(given)
+    clinical_of = clinical(request)
     segmentation = _labels(request)
-    measures = measure.function(
-        segmentation, ed=request.ed, es=request.es, heart_rate_bpm=request.heart_rate
-    )
-    clinical = measure.clinical_numbers(
-        segmentation, measures, person, bsa_formula=formula, reference=ranges
-    )
-    found = measure.cine_measurement(clinical)
+    measures, numbers = clinical_of(segmentation, request.ed, request.es, {})
+    found = measure.cine_measurement(numbers)
     typer.echo(table(measures))
     for finding in (*segmentation.findings, *found.findings):
         typer.echo(f"note: {finding}")
@@ -142,6 +95,38 @@ def _cine(request: Request, json: Path | None, csv: Path | None) -> None:
         measure.write_numbers_json(json, found, measures.as_dict())
     if csv is not None:
         measure.write_numbers_csv(csv, found)
+
+
+def clinical(
+    request: Request,
+) -> Callable[[Segmentation, int | None, int | None, Septa], tuple[Measures, Clinical]]:
+    """What measures a cine: its labels, ED, ES, and RV insertion points that a reader placed.
+
+    Raises
+    ------
+    InputError
+        If a number of the person, or the table of ranges, is none; before minutes of reading.
+    """
+    person = measure.Person(
+        request.height_cm,
+        request.weight_kg,
+        request.heart_rate,
+        measure.Sex.parse(request.sex),
+        request.age,
+    )
+    formula = measure.BsaFormula.parse(request.bsa or measure.BsaFormula.MOSTELLER)
+    given = request.reference
+    ranges = SHIPPED if given is None else measure.read_reference_table(given)
+
+    def of(
+        labels: Segmentation, ed: int | None, es: int | None, septa: Septa
+    ) -> tuple[Measures, Clinical]:
+        measures = measure.function(labels, ed=ed, es=es, heart_rate_bpm=request.heart_rate)
+        return measures, measure.clinical_numbers(
+            labels, measures, person, bsa_formula=formula, reference=ranges, septa=septa
+        )
+
+    return of
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,25 +140,19 @@ class Enhancement:
     review: tuple[ReviewRecord, ...] = ()
 
 
-def enhancement(
-    request: Request, project: Path | None = None, reader: str | None = None
-) -> Enhancement:
+def enhancement(request: Request) -> Enhancement:
     """Read late enhancement and its labels and measure scar.
 
-    Parameters
-    ----------
-    project, reader
-        A project in whose log the labels stand, and whose; the remote wall and the landmarks that
-        a reader placed there hold too, save what the request says itself.
+    Where the labels stand in a project's log, the remote wall and the landmarks that a reader
+    placed there hold too, save what the request says itself.
     """
-    check_sources(request.labels, project, reader)
-    if project is None or request.images is None:
+    if request.project is None or request.images is None:
         pair = _pair(request, request.images, request.given, Sequence.LGE)
         read = Reported(*pair)
     else:
         entry = _entry(request.images, request.stack, Sequence.LGE)
         wanted = Wanted(request.images, request.stack, request.spacing)
-        read = of_project(wanted, entry, project, reader)
+        read = of_project(wanted, entry, request.project, request.reader)
     stack, segmentation = read.stack, read.segmentation
     methods = [_method(text) for text in request.method] or None
     remote = _remote(request, stack, segmentation) or read.remote

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -28,10 +28,7 @@ from napari_cmr.cli.options import (
     StackId,
     WeightKg,
 )
-from napari_cmr.core import InputError
-
-if TYPE_CHECKING:
-    from napari_cmr.cli.measured import Request
+from napari_cmr.cli.request import Request
 
 
 class Kind(StrEnum):
@@ -43,30 +40,6 @@ class Kind(StrEnum):
     T2 = "t2"
     ECV = "ecv"
     CH4 = "4ch"
-
-
-_MAPS = (Kind.T1, Kind.T2, Kind.ECV)
-# An option that would be ignored is refused by name, so that no number rests on less than was said.
-_ONLY_FOR = {
-    "--ed": (Kind.CINE, Kind.CH4),
-    "--es": (Kind.CINE, Kind.CH4),
-    "--heart-rate": (Kind.CINE,),
-    "--height-cm": (Kind.CINE,),
-    "--weight-kg": (Kind.CINE,),
-    "--sex": (Kind.CINE,),
-    "--age": (Kind.CINE,),
-    "--bsa": (Kind.CINE,),
-    "--reference": (Kind.CINE,),
-    "--method": (Kind.LGE,),
-    "--remote": (Kind.LGE,),
-    "--remote-sector": (Kind.LGE,),
-    "--remote-slices": (Kind.LGE,),
-    "--septum": (Kind.LGE, *_MAPS),
-    "--margin-pixels": _MAPS,
-    "--after": (Kind.ECV,),
-    "--after-labels": (Kind.ECV,),
-    "--haematocrit": (Kind.ECV,),
-}
 
 
 def measure(
@@ -113,9 +86,7 @@ def measure(
     ] = None,
 ) -> None:
     """Measure labels: volumes, EF and mass; late enhancement; T1, T2, ECV; the long axis."""
-    from napari_cmr.cli import measured
-
-    request = measured.Request(
+    request = Request(
         labels=labels,
         images=images,
         stack=stack,
@@ -140,15 +111,7 @@ def measure(
         haematocrit=haematocrit,
         method=tuple(method or ()),
     )
-    _refuse_unused(kind, request)
+    request.check("measurement", kind, tuple(Kind))
+    from napari_cmr.cli import measured
+
     measured.run(kind, request, json, csv)
-
-
-def _refuse_unused(kind: Kind, request: Request) -> None:
-    for option, kinds in _ONLY_FOR.items():
-        value: Any = getattr(request, option.removeprefix("--").replace("-", "_"))
-        if value not in (None, "", ()) and kind not in kinds:
-            raise InputError(
-                f"{option} says nothing of a measurement of kind {kind}; leave it out, or choose "
-                f"--kind {' or '.join(kinds)}."
-            )

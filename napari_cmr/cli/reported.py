@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_cmr import io
 from napari_cmr.cli.labelled import Wanted, check_there, labels_given
+from napari_cmr.cli.request import Request
 from napari_cmr.core import Finding, InputError, Segmentation, Stack
 from napari_cmr.measure import Remote
 from napari_cmr.measure.wall import Septa
@@ -33,45 +34,31 @@ class Reported:
     remote: Remote | None = None
 
 
-def read(
-    wanted: Wanted,
-    labels: Path | None,
-    model: str | None,
-    label_map: str,
-    made_by: str,
-    project: Path | None,
-    reader: str | None,
-) -> Reported:
-    """Images and their labels: from a file, from a project's log, or segmented.
+def read(request: Request, study: Path) -> Reported:
+    """A study's images and their labels: from a file, from a project's log, or segmented.
 
     Raises
     ------
     InputError
-        If two sources of labels are named, or there are no such labels.
+        If there are no such labels.
     """
-    check_sources(labels, project, reader, model)
-    if project is not None:
-        return of_project(wanted, wanted.entry(), project, reader)
-    if labels is None:
-        return _segmented(wanted, model)
-    check_there(labels)
+    wanted = Wanted(study, request.stack, request.spacing, request.resample_time)
+    if request.project is not None:
+        return of_project(wanted, wanted.entry(), request.project, request.reader)
+    if request.labels is None:
+        return _segmented(wanted, request.model)
+    check_there(request.labels)
     entry = wanted.entry()
     images = wanted.images(entry)
     found = labels_given(
-        labels, entry, label_map=label_map, spacing=wanted.spacing, made_by=made_by
+        request.labels,
+        entry,
+        label_map=request.label_map,
+        spacing=wanted.spacing,
+        made_by=request.made_by,
     )
     labelled = Segmentation.on(images, found.labels, found.model).with_findings(*found.findings)
     return Reported(images, labelled)
-
-
-def check_sources(
-    labels: Path | None, project: Path | None, reader: str | None, model: str | None = None
-) -> None:
-    """Refuse labels from two sources, and a reader of no project."""
-    if sum(source is not None for source in (labels, model, project)) > 1:
-        raise InputError("Give one of --labels, --model and --project, not two.")
-    if reader is not None and project is None:
-        raise InputError("--reader says whose labels of a --project; give it too.")
 
 
 def _segmented(wanted: Wanted, model: str | None) -> Reported:

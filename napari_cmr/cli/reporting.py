@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -34,10 +34,7 @@ from napari_cmr.cli.options import (
     WeightKg,
     write_json,
 )
-from napari_cmr.core import InputError
-
-if TYPE_CHECKING:
-    from napari_cmr.cli.measured import Request
+from napari_cmr.cli.request import Request
 
 PDF, HTML, JSON = "report.pdf", "report.html", "numbers.json"
 
@@ -85,89 +82,64 @@ def report(
     septum: Septum = "",
 ) -> None:
     """Write one page with pictures, curve, segments and numbers, as PDF and HTML."""
-    of_lge = {
-        "--method": method,
-        "--remote": remote,
-        "--remote-sector": remote_sector,
-        "--remote-slices": remote_slices,
-        "--septum": septum,
-    }
-    of_cine = {
-        "--model": model,
-        "--ed": ed,
-        "--es": es,
-        "--height-cm": height_cm,
-        "--weight-kg": weight_kg,
-        "--heart-rate": heart_rate,
-        "--sex": sex,
-        "--age": age,
-        "--bsa": bsa,
-        "--reference": reference,
-        "--resample-time": resample_time or None,
-    }
-    for option, value in (of_cine if kind is Kind.LGE else of_lge).items():
-        if value not in (None, "", []):
-            raise InputError(f"{option} says nothing of a report of kind {kind}; leave it out.")
-    if kind is Kind.LGE:
-        from napari_cmr.cli.measured import Request
+    request = Request(
+        labels=labels,
+        images=path,
+        model=model,
+        project=project,
+        reader=reader,
+        stack=stack,
+        label_map=label_map,
+        made_by=made_by,
+        spacing=spacing,
+        resample_time=resample_time,
+        ed=ed,
+        es=es,
+        heart_rate=heart_rate,
+        height_cm=height_cm,
+        weight_kg=weight_kg,
+        sex=sex,
+        age=age,
+        bsa=bsa,
+        reference=reference,
+        method=tuple(method or ()),
+        remote=remote,
+        remote_sector=remote_sector,
+        remote_slices=remote_slices,
+        septum=septum,
+    )
+    request.check("report", kind, tuple(Kind))
+    findings = _cine(request, path, out) if kind is Kind.CINE else _enhancement(request, out)
+    for finding in findings:
+        typer.echo(f"note: {finding}")
+    typer.echo("wrote " + ", ".join(str(out / name) for name in (PDF, HTML, JSON)))
 
-        request = Request(
-            labels=labels,
-            images=path,
-            stack=stack,
-            label_map=label_map,
-            spacing=spacing,
-            method=tuple(method or ()),
-            remote=remote,
-            remote_sector=remote_sector,
-            remote_slices=remote_slices,
-            septum=septum,
-            made_by=made_by,
-        )
-        _say(_enhancement(request, project, reader, out), out)
-        return
-    from napari_cmr import measure
+
+def _cine(request: Request, study: Path, out: Path) -> tuple[str, ...]:
     from napari_cmr import report as reports
-    from napari_cmr.cli.labelled import Wanted
+    from napari_cmr.cli.measured import clinical
     from napari_cmr.cli.reported import read
-    from napari_cmr.measure.reference import SHIPPED
 
-    person = measure.Person(height_cm, weight_kg, heart_rate, measure.Sex.parse(sex), age)
-    formula = measure.BsaFormula.parse(bsa or measure.BsaFormula.MOSTELLER)
-    ranges = SHIPPED if reference is None else measure.read_reference_table(reference)
-    wanted = Wanted(path, stack, spacing, resample_time)
-    found = read(wanted, labels, model, label_map, made_by, project, reader)
-    measures = measure.function(
-        found.segmentation,
-        ed=found.ed if ed is None else ed,
-        es=found.es if es is None else es,
-        heart_rate_bpm=heart_rate,
-    )
-    clinical = measure.clinical_numbers(
-        found.segmentation,
-        measures,
-        person,
-        bsa_formula=formula,
-        reference=ranges,
-        septa=found.septa,
-    )
+    clinical_of = clinical(request)
+    found = read(request, study)
+    ed = found.ed if request.ed is None else request.ed
+    es = found.es if request.es is None else request.es
+    measures, numbers = clinical_of(found.segmentation, ed, es, found.septa)
     content = reports.compose(
-        found.stack, found.segmentation, measures, clinical, review=found.review
+        found.stack, found.segmentation, measures, numbers, review=found.review
     )
     reports.write_pdf(content, out / PDF)
     reports.write_html(content, out / HTML)
-    write_json(out / JSON, clinical.as_dict())
-    _say(content.findings, out)
+    write_json(out / JSON, numbers.as_dict())
+    return content.findings
 
 
-def _enhancement(
-    request: Request, project: Path | None, reader: str | None, out: Path
-) -> tuple[str, ...]:
+def _enhancement(request: Request, out: Path) -> tuple[str, ...]:
     from napari_cmr import measure
     from napari_cmr import report as reports
-    from napari_cmr.cli import measured
+    from napari_cmr.cli.measured import enhancement
 
-    found = measured.enhancement(request, project, reader)
+    found = enhancement(request)
     content = reports.compose_enhancement(
         found.stack,
         found.segmentation,
@@ -179,9 +151,3 @@ def _enhancement(
     reports.write_html(content, out / HTML)
     measure.write_numbers_json(out / JSON, found.measurement)
     return content.findings
-
-
-def _say(findings: tuple[str, ...], out: Path) -> None:
-    for finding in findings:
-        typer.echo(f"note: {finding}")
-    typer.echo("wrote " + ", ".join(str(out / name) for name in (PDF, HTML, JSON)))
