@@ -144,6 +144,8 @@ def finetune_segmenter(
     test_time: dict[str, Any] = {"one_heart": config.one_heart}
     if config.heart_size is not None:
         test_time["heart_size"] = asdict(config.heart_size)
+    if config.candidates is not None:
+        test_time["candidates"] = asdict(config.candidates)
 
     def card_of(stages: dict[str, Trained], metrics: dict[str, dict[str, Metric]]) -> Card:
         return Card(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from napari_cmr.learn.augment import AugmentConfig
 from napari_cmr.learn.segmenter import SegmenterConfig, StageConfig
+from napari_cmr.nets.candidates import Candidates
 from napari_cmr.nets.card import InputGrid
 from napari_cmr.nets.locate import HeartSize
 
@@ -74,6 +75,7 @@ _LAX = SegmenterConfig(
         augment=AugmentConfig(gamma=0.4, tone=0.15, any_rotation=0.15, zoom=(0.7, 1.35)),
     ),
     heart_size=HeartSize(mm=None),
+    candidates=Candidates(),  # sources turn their long-axis pictures as they like
     validate_every=500,
 )
 

@@ -25,6 +25,7 @@ from napari_cmr.learn.lora import adapt, melt
 from napari_cmr.learn.losses import partial_segmentation_loss
 from napari_cmr.learn.rates import parameter_groups
 from napari_cmr.learn.start import Start
+from napari_cmr.nets.candidates import Candidates
 from napari_cmr.nets.card import InputGrid, Network
 from napari_cmr.nets.locate import HeartSize
 from napari_cmr.nets.neighbours import stride, with_neighbours
@@ -97,6 +98,10 @@ class SegmenterConfig(BaseModel):
     heart_size: HeartSize | None = Field(
         default=None,
         description="of hearts without spacing, which keep the guess in training if None",
+    )
+    candidates: Candidates | None = Field(
+        default=None,
+        description="places tried for the heart at test time; its largest piece only if None",
     )
     seed: int = 0
     notes: str = Field(default="", description="what the other fields do not say")

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from napari_cmr.core import Stack
+from napari_cmr.nets.candidates import (
+    Candidate,
+    Candidates,
+    Mask,
+    agreement,
+    in_quarter_turns,
+)
+from napari_cmr.nets.card import InputGrid
 from napari_cmr.nets.cleanup import one_heart
 from napari_cmr.nets.sampling import clip, sample, shrink, square_points, standardise
 from napari_cmr.nets.shelf import Model
@@ -61,6 +71,10 @@ class Heart:
 def find_heart(stack: Stack, model: Model) -> Heart:
     """Run the localiser over all slices of some phases and take what hangs together as a heart.
 
+    Where the card's ``test_time`` has ``candidates``, the picture is looked at in all quarter
+    turns, and of several pieces that may be the heart the one with the best odds is taken
+    (:mod:`napari_cmr.nets.candidates`).
+
     Parameters
     ----------
     stack
@@ -82,20 +96,64 @@ def _find(
     stack: Stack, model: Model, pixel_mm: tuple[float, float]
 ) -> tuple[Heart, tuple[float, float]]:
     """The heart, and the height and width of its box in mm."""
+    grid = model.card.networks["localiser"].grid
+    several = model.card.test_time.get("candidates")
+    middle = (stack.shape[2] * pixel_mm[0] / 2, stack.shape[3] * pixel_mm[1] / 2)
+    phases = _phases(stack)
+    likely = _likely(stack, model, pixel_mm, phases, turned=several is not None)
+    if several is None:
+        piece = one_heart(likely.argmax(1).numpy().astype(np.uint8)) > 0
+        candidates = [Candidate(piece, float(piece.sum()))] if piece.any() else []
+    else:
+        candidates = Candidates(**several).among(1 - likely[:, 0] / len(phases))
+    found = [_heart(c.piece, grid, middle, pixel_mm) for c in candidates]
+    if not found:
+        return Heart(middle, pixel_mm, False), (0.0, 0.0)
+    if len(found) == 1:
+        return found[0]
+    odds = [
+        c.odds(agreement(stack, model, heart.centre_mm, pixel_mm, phases))
+        for c, (heart, _) in zip(candidates, found, strict=True)
+    ]
+    return found[int(np.argmax(odds))]
+
+
+def _phases(stack: Stack) -> list[int]:
+    """Those that are looked at."""
+    t = stack.shape[0]
+    return sorted({round(i * t / PHASES_LOOKED_AT) % t for i in range(PHASES_LOOKED_AT)})
+
+
+def _likely(
+    stack: Stack,
+    model: Model,
+    pixel_mm: tuple[float, float],
+    phases: Sequence[int],
+    *,
+    turned: bool,
+) -> Tensor:
+    """``(z, c, size, size)`` probabilities, added up over phases; of all quarter turns the mean."""
     spec = model.card.networks["localiser"]
-    grid, n_classes = spec.grid, len(spec.structures)
-    t, z, rows, columns = stack.shape
+    grid = spec.grid
+    z, rows, columns = stack.shape[1:]
     middle = (rows * pixel_mm[0] / 2, columns * pixel_mm[1] / 2)
     points = square_points(middle, grid.size, grid.spacing_mm)
-    likely = torch.zeros(z, n_classes, grid.size, grid.size)
-    for phase in sorted({round(i * t / PHASES_LOOKED_AT) % t for i in range(PHASES_LOOKED_AT)}):
+    likely = torch.zeros(z, len(spec.structures), grid.size, grid.size)
+    for phase in phases:
         images = torch.from_numpy(np.ascontiguousarray(stack.pixels[phase], np.float32))[:, None]
         small, small_mm = shrink(images, pixel_mm, grid.spacing_mm)
         crops = standardise(sample(clip(small), small_mm, points))
-        likely += model.run("localiser", crops).softmax(1)
-    _, *places = np.nonzero(one_heart(likely.argmax(1).numpy().astype(np.uint8)))
-    if places[0].size == 0:
-        return Heart(middle, pixel_mm, False), (0.0, 0.0)
+        if turned:
+            likely += in_quarter_turns(model, "localiser", crops).mean(0)
+        else:
+            likely += model.run("localiser", crops).softmax(1)
+    return likely
+
+
+def _heart(
+    piece: Mask, grid: InputGrid, middle: tuple[float, float], pixel_mm: tuple[float, float]
+) -> tuple[Heart, tuple[float, float]]:
+    _, *places = np.nonzero(piece)
     # The centre of gravity, since a box follows every stray pixel.
     centre = [
         m + (p.mean() + 0.5 - grid.size / 2) * grid.spacing_mm

@@ -29,6 +29,8 @@ from napari_cmr.learn.tiers.remembering import (
 )
 from napari_cmr.learn.tiers.watch import UNWATCHED, Watch
 from napari_cmr.nets import Model, load_model
+from napari_cmr.nets.candidates import Candidates
+from napari_cmr.nets.locate import HeartSize
 
 Say = Callable[[str], None]
 
@@ -208,12 +210,15 @@ def _at_rest(network: nn.Module) -> Callable[[Tensor], Tensor]:
 def _settings(model: Model, config: LoraConfig | FullConfig, seed: int) -> SegmenterConfig:
     usual = SegmenterConfig()
     gentle = usual.segmenter.model_copy(update=config.model_dump())
+    size, several = (model.card.test_time.get(n) for n in ("heart_size", "candidates"))
     return usual.model_copy(
         update={
             "segmenter": gentle,
             "localiser": usual.localiser.model_copy(update={"steps": 0}),
             "flips": tuple(tuple(axes) for axes in model.card.test_time.get("flips", ())),
             "one_heart": bool(model.card.test_time.get("one_heart", False)),
+            "heart_size": None if size is None else HeartSize(**size),
+            "candidates": None if several is None else Candidates(**several),
             "seed": seed,
         }
     )
