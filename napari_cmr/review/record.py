@@ -63,11 +63,15 @@ class Patch:
     box: Box
     before: bytes
     after: bytes
+    _fresh: list[tuple[LabelArray, LabelArray]] = field(
+        default_factory=list, compare=False, repr=False
+    )
+    """What was packed just now: handed out once, so that a brush need not wait for unpacking."""
 
     @classmethod
     def of(cls, box: Box, before: LabelArray, after: LabelArray) -> Patch:
         """Pack two arrays of the box's shape."""
-        return cls(box, pack(before), pack(after))
+        return cls(box, pack(before), pack(after), [(before.copy(), after.copy())])
 
     @property
     def where(self) -> tuple[slice, slice, slice, slice]:
@@ -87,6 +91,8 @@ class Patch:
         InputError
             If what is packed is not of the box's size.
         """
+        if self._fresh:
+            return self._fresh.pop()
         return unpack(self.before, self.shape), unpack(self.after, self.shape)
 
 
@@ -135,6 +141,12 @@ def inside(box: Box) -> tuple[slice, slice, slice, slice]:
 
 def changed_box(before: LabelArray, after: LabelArray) -> Box | None:
     """The smallest box that holds all differences of two 4-D arrays; None where there is none."""
+    if before.shape[:2] == (1, 1):  # a stroke of the brush, which must not wait
+        different = before[0, 0] != after[0, 0]
+        rows = different.any(axis=1)
+        if not rows.any():
+            return None
+        return (0, 1), (0, 1), _ends(rows), _ends(different.any(axis=0))
     frames = np.array(
         [
             [not np.array_equal(a, b) for a, b in zip(*pair, strict=True)]

@@ -12,6 +12,7 @@ from napari_cmr import io
 from napari_cmr.core import Cancel, InputError, Measures, Progress
 from napari_cmr.io import Catalogue
 from napari_cmr.review import (
+    Corrected,
     Event,
     Frame,
     PhasesSet,
@@ -117,6 +118,10 @@ class Coordinator:
         self.corrections = Corrections(
             viewer, session, self.stage, panels, self.keys, runner, self._draw_numbers
         )
+        # Once a stroke is drawn: the brush must not wait for it.
+        self._later = QTimer(runner)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self._draw_state)
         session.changed.connect(self._on_changed)
         viewer.layers.events.inserted.connect(self._on_layer)
         self._connect_panels()
@@ -331,6 +336,13 @@ class Coordinator:
                 self._draw_contours()
                 self._draw_reading()
         self.corrections.on_changed(event)
+        if isinstance(event, Corrected):
+            self._later.start()
+        else:
+            self._draw_state()
+
+    def _draw_state(self) -> None:
+        """What follows from the labels beside the picture."""
         self.viewing.points.draw()
         self.studies.show_state()
 

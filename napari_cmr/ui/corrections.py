@@ -94,6 +94,7 @@ class Corrections:
         panel = panels.review
         self._session, self._stage, self._panels, self._runner = session, stage, panels, runner
         self._brush: Brush | None = None
+        self._in_stroke = False
         self._keys = keys
         self._note = SliceNote(viewer)
         self.flash = Flash(viewer, stage, runner)
@@ -120,7 +121,8 @@ class Corrections:
         """Draw what happened to the session."""
         match event:
             case Corrected(box=box):
-                self._stage.show_labels(self._labels(), box)
+                if not self._in_stroke:  # what the brush drew is on the layer already
+                    self._stage.show_labels(self._labels(), box)
                 self._panels.review.set_can_go(undo=True, redo=False)
                 self._numbers.start()
                 self._words.start()
@@ -264,11 +266,15 @@ class Corrections:
         return self._session.reading.history.labels
 
     def _stroke(self, box: Box, labels: LabelArray) -> None:
+        self._in_stroke = True
         try:
             self._session.correct(box, labels, only=self.tools.only)
         except InputError as error:
             self._panels.say(str(error), error=True)
+        finally:
+            self._in_stroke = False
         if (self._labels()[inside(box)] != labels).any():
+            self._stage.show_labels(self._labels(), box)
             # Some tools write only after they have told of it.
             QTimer.singleShot(0, self._show_labels_again)
 

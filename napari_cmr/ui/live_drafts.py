@@ -104,12 +104,13 @@ class LiveMode:
         """Follow what was accepted."""
         if isinstance(event, Corrected | Undone | StackChosen | StudyOpened):
             self.arriving.end()  # the reader's own hand must be seen at once
+        if not self.on:
+            return  # a brush must not wait for what nobody follows
         accepted = self._accepted_now()
         news, self._accepted = accepted - self._accepted, accepted
         if isinstance(event, StackChosen | ProjectChosen):
-            if self.on:
-                self._warm()
-        elif self.on and news:
+            self._warm()
+        elif news:
             self._since = time.perf_counter()
             self._pause.start()
 
