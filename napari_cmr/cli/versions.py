@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_cmr.cli.options import JsonFile, write_json
-from napari_cmr.core import InputError
+from napari_cmr.core import CancelledError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,9 +62,10 @@ def retrain(
 
     for path in manifest:
         read_manifest(path, need_labels=True)  # before torch is imported, which takes seconds
-    from napari_cmr.learn import versions as learning
 
     def train(**told: Any) -> Retrained:
+        from napari_cmr.learn import versions as learning
+
         return learning.retrain(
             project,
             manifest,
@@ -92,6 +93,8 @@ def _in_job(folder: Path, tier: str, train: Callable[..., Retrained]) -> Retrain
     from napari_cmr.review.training_status import JobState
 
     with reporting(folder, tier) as report:
+        if report.cancelled():  # before torch is imported, too
+            raise CancelledError
         made = train(watch=report, cancel=report.cancelled)
         report.end(
             JobState.DONE,
