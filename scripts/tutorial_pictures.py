@@ -4,9 +4,9 @@
 usage: xvfb-run -a -s "-screen 0 1600x1000x24" python scripts/tutorial_pictures.py [--out FOLDER]
 
 It opens the real window and does what a reader does, with mouse and keys where a reader has them,
-and takes a picture after each step. It needs one to three minutes of a quiet processor and writes
-nothing but the pictures: the project that it works in is a temporary one. The training itself is
-not in it, since one person's study cannot be judged.
+and takes a picture after each step. It needs two to four minutes of a quiet processor and writes
+nothing but the pictures: the project that it works in is a temporary one. The training in it is
+real, of the last layer alone; one person's study cannot be judged, so the reader goes back then.
 """
 
 from __future__ import annotations
@@ -137,14 +137,24 @@ class Round:
         self.dock.why.show_doubt_box.setChecked(False)
 
     def learn(self) -> None:
-        """What there is to learn, before a training."""
+        """What there is to learn, a training of the last layer, and what came of it."""
         from napari_cmr.ui.tabs import Tab
 
         self.dock.bring(Tab.LEARN)
-        panel = self.dock.learn
+        panel, outcome, job = self.dock.learn, self.dock.outcome, self.dock.learning.job
         panel.tier.setCurrentIndex(panel.tier.findData("head"))
         self.settle()
         self.take("09-learn")
+        self.click(panel.learn)
+        self.until(lambda: outcome.isVisible())
+        if not job.status().version:
+            raise SystemExit(job.status().sentence)
+        self.settle()  # both versions run on the open case
+        self.click(outcome.show_buttons.buttons()[-1])  # the new version's contours
+        self.scroll_to(panel.losses, outcome.back)
+        self.take("10-learnt")
+        self.click(outcome.back)
+        self.settle()
 
     def save(self) -> None:
         """Write contours and measures."""
@@ -155,7 +165,7 @@ class Round:
         self.stage.fit()
         self.dock.coordinator.save(self.work / "result")
         self.settle()
-        self.take("10-save")
+        self.take("11-save")
 
     def beat(self) -> None:
         """Write the beating heart with its contours as GIF."""
@@ -227,6 +237,11 @@ class Round:
             raise SystemExit(f"{widget} cannot be clicked")
         middle = widget.rect().center() if at is None else at
         QTest.mouseClick(widget, Qt.MouseButton.LeftButton, pos=middle)
+
+    def scroll_to(self, *widgets: Any) -> None:
+        """Bring panels of the tab in front into sight, the last of them for sure."""
+        for widget in widgets:
+            self.dock.tabs.currentWidget().ensureWidgetVisible(widget)
 
     def settle(self) -> None:
         """Wait until nothing is being done, and a little for what follows a pause."""
