@@ -3,7 +3,7 @@ import threading
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt, QTimer
+from qtpy.QtCore import QPoint, QPointF, Qt, QTimer
 from qtpy.QtWidgets import QFileDialog
 
 from napari_cmr.core import InputError
@@ -84,10 +84,11 @@ def test_choosing_in_the_list_shows_that_stack_alone(open_study, study_folder, v
     assert viewer.layers[0].data.shape[:2] == (5, 1)
 
 
-def test_segment_shows_progress_and_then_contours_and_measures(
+def test_segment_shows_progress_and_then_contours_which_can_be_saved(
     open_study, study_folder, predictor, dock, viewer, qtbot
 ):
     open_study(study_folder)
+    assert not dock.save.isEnabled()
     click(qtbot, dock.segment.segment)
     assert not dock.segment.segment.isEnabled()
     predictor.let_go(2)
@@ -98,6 +99,7 @@ def test_segment_shows_progress_and_then_contours_and_measures(
     predictor.let_go(3)
     settle(dock, qtbot)
     assert dock.segment.bar.isHidden()
+    assert dock.save.isEnabled()
     image, contours = viewer.layers
     assert contours.data.dtype == np.uint8
     np.testing.assert_array_equal(contours.data, dock.session.segmentation.labels)
@@ -126,7 +128,9 @@ def test_prediction_is_computed_in_another_thread_and_committed_in_the_windows(
     assert told_in == [threading.main_thread()]
 
 
-def test_window_answers_while_segmenting(open_study, study_folder, predictor, dock, viewer, qtbot):
+def test_window_answers_while_segmenting_and_opens_nothing_else(
+    open_study, study_folder, predictor, dock, viewer, qtbot
+):
     open_study(study_folder)
     ticks = []
     timer = QTimer()
@@ -139,6 +143,11 @@ def test_window_answers_while_segmenting(open_study, study_folder, predictor, do
     assert dock.runner.busy
     assert predictor.reached == 0
     assert dock.coordinator.stage.phase == 4
+    # and nothing else can be opened meanwhile
+    assert not dock.study.stacks.isEnabled()
+    assert not dock.studies.open_folder.isEnabled()
+    dock.open(study_folder)
+    assert "wait for it or cancel it" in dock.message.text()
 
 
 def test_cancel_stops_and_changes_nothing(segmented, predictor, qtbot):
@@ -154,18 +163,7 @@ def test_cancel_stops_and_changes_nothing(segmented, predictor, qtbot):
     assert not dock.segment.cancel.isEnabled()
 
 
-def test_nothing_else_can_be_opened_while_segmenting(
-    open_study, study_folder, predictor, dock, qtbot
-):
-    open_study(study_folder)
-    click(qtbot, dock.segment.segment)
-    assert not dock.study.stacks.isEnabled()
-    assert not dock.studies.open_folder.isEnabled()
-    dock.open(study_folder)
-    assert "wait for it or cancel it" in dock.message.text()
-
-
-def test_table_shows_the_sessions_measures_with_units(segmented):
+def test_table_and_curve_show_the_sessions_measures_with_units(segmented):
     m, values = segmented.session.measures, segmented.measures.values
     assert m.ef_percent == pytest.approx(100 * (1 - 64 / 144))
     assert values["ef_percent"].text() == "56"
@@ -179,15 +177,24 @@ def test_table_shows_the_sessions_measures_with_units(segmented):
     grid = segmented.measures.layout().itemAt(0).layout()
     units = [grid.itemAtPosition(row, 3).widget().text() for row in range(1, 8)]
     assert units == ["mL", "mL", "mL", "%", "g", "L/min", "/min"]
+    curve: VolumePlot = segmented.measures.curve.plot
+    lv = curve.getPlotItem().listDataItems()[0]
+    np.testing.assert_allclose(lv.xData, m.phase_ms)
+    np.testing.assert_allclose(lv.yData, m.lv_volumes_ml)
 
 
-def test_go_to_es_moves_viewer_and_line(segmented, viewer, qtbot):
+def test_go_to_es_and_a_click_on_the_curve_move_viewer_and_line(segmented, viewer, qtbot):
     click(qtbot, segmented.measures.go_es)
     assert viewer.dims.current_step[0] == 2
     times = segmented.session.measures.phase_ms
     assert segmented.measures.curve.plot.line.value() == pytest.approx(times[2])
     click(qtbot, segmented.measures.go_ed)
     assert viewer.dims.current_step[0] == 0
+    curve = segmented.measures.curve.plot
+    scene_point = curve.getPlotItem().vb.mapViewToScene(QPointF(*curve.point_of(3)))
+    place = curve.mapFromScene(scene_point)
+    qtbot.mouseClick(curve.viewport(), LEFT, pos=QPoint(place.x() + 2, place.y()))
+    qtbot.waitUntil(lambda: viewer.dims.current_step[0] == 3, timeout=WAIT_MS)
 
 
 def test_setting_es_by_hand_changes_ef_and_can_be_taken_back(segmented, viewer, qtbot):
@@ -211,28 +218,6 @@ def test_what_was_said_in_one_tab_does_not_stay_under_another(dock):
     dock.say("Took back a stroke.")
     reveal(dock.review.undo)  # the same tab again
     assert dock.message.text() == "Took back a stroke."
-
-
-def test_clicking_the_curve_goes_to_the_phase_under_the_pointer(segmented, viewer, qtbot):
-    curve = segmented.measures.curve.plot
-    scene_point = curve.getPlotItem().vb.mapViewToScene(pg_point(*curve.point_of(3)))
-    place = curve.mapFromScene(scene_point)
-    qtbot.mouseClick(curve.viewport(), LEFT, pos=QPoint(place.x() + 2, place.y()))
-    qtbot.waitUntil(lambda: viewer.dims.current_step[0] == 3, timeout=WAIT_MS)
-
-
-def pg_point(x, y):
-    from qtpy.QtCore import QPointF
-
-    return QPointF(x, y)
-
-
-def test_curve_is_drawn_against_time_with_the_volumes_of_the_measures(segmented):
-    curve: VolumePlot = segmented.measures.curve.plot
-    m = segmented.session.measures
-    lv = curve.getPlotItem().listDataItems()[0]
-    np.testing.assert_allclose(lv.xData, m.phase_ms)
-    np.testing.assert_allclose(lv.yData, m.lv_volumes_ml)
 
 
 def test_another_stack_and_back_shows_the_same_contours_and_numbers(segmented, viewer, qtbot):
@@ -264,10 +249,6 @@ def test_save_writes_labels_and_measures_where_the_reader_says(
     assert "Saved" in segmented.message.text()
 
 
-def test_nothing_can_be_saved_before_there_is_something(open_study, study_folder):
-    assert not open_study(study_folder).save.isEnabled()
-
-
 def test_an_empty_folder_is_one_sentence_and_keeps_the_open_study(
     open_study, study_folder, tmp_path, viewer
 ):
@@ -280,7 +261,9 @@ def test_an_empty_folder_is_one_sentence_and_keeps_the_open_study(
     assert len(viewer.layers) == 1
 
 
-def test_a_failing_prediction_is_one_sentence(open_study, study_folder, dock, qtbot):
+def test_a_failing_prediction_is_one_sentence_and_our_own_fault_is_logged(
+    open_study, study_folder, dock, qtbot, caplog
+):
     def fails(stack, progress, cancel):
         raise InputError("The weights have a wrong hash; install the model again.")
 
@@ -290,13 +273,10 @@ def test_a_failing_prediction_is_one_sentence(open_study, study_folder, dock, qt
     settle(dock, qtbot)
     assert dock.message.text() == "The weights have a wrong hash; install the model again."
 
-
-def test_our_own_fault_is_said_and_logged(open_study, study_folder, dock, qtbot, caplog):
     def breaks(stack, progress, cancel):
         raise ZeroDivisionError("boom")
 
     dock.coordinator.predictor = breaks
-    open_study(study_folder)
     click(qtbot, dock.segment.segment)
     settle(dock, qtbot)
     assert "should not have (ZeroDivisionError)" in dock.message.text()
