@@ -106,7 +106,8 @@ def agreement(
     step = stride(slice_distance(stack.geometry), spec.neighbour_mm)
     shared = sizes = 0.0
     for phase in phases:
-        for part in crop.inputs(stack.pixels[phase], spec.neighbours, step).split(_BATCH):
+        inputs = crop.inputs(stack.pixels[phase], spec.neighbours, step)
+        for part in torch.split(inputs, _BATCH):
             views = in_quarter_turns(model, "segmenter", part)[:, :, 1:]
             for one, other in combinations(views, 2):
                 shared += float((one * other).sum())
