@@ -25,6 +25,8 @@ from napari_cmr.review.record import (
 )
 from napari_cmr.review.shaping import kept_to
 
+_LAST = max(Structure)
+
 
 def record_of(
     reading: Reading,
@@ -55,10 +57,8 @@ def stroke(
     size = tuple(stop - start for start, stop in box)
     if labels.shape != size or labels.dtype != np.uint8:
         raise InputError(f"Labels of the box must be uint8 of shape {size}.")
-    if labels.max(initial=0) > max(Structure):
-        raise InputError(
-            f"There is no structure {labels.max()}; choose a label from 1 to {max(Structure)}."
-        )
+    if labels.max(initial=0) > _LAST:
+        raise InputError(f"There is no structure {labels.max()}; choose a label from 1 to {_LAST}.")
     patch = _patch(reading, box, kept_to(reading.history.labels[inside(box)], labels, only))
     body = {"tool": tool} if tool else {}
     return None if patch is None else record_of(reading, reader, Kind.STROKE, patch, **body)
