@@ -23,6 +23,7 @@ from napari_cmr.core import Stack
 from napari_cmr.io.manifest import ManifestRow, join_slices, load_image
 from napari_cmr.learn.augment import AugmentConfig, changed_scanner, plain_crop
 from napari_cmr.learn.examples import EvenSampler, LabelledFrame, load_labelled
+from napari_cmr.learn.losses import partial_segmentation_loss
 from napari_cmr.nets.card import InputGrid
 from napari_cmr.nets.locate import Heart
 from napari_cmr.nets.neighbours import slice_distance, stride, with_neighbours
@@ -39,7 +40,7 @@ class ConsistencyConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     batch: int = Field(default=8, ge=2)
-    weight: float = Field(default=0.5, ge=0, description="of this loss beside that of labels")
+    weight: float = Field(default=1.0, ge=0, description="of this loss beside that of labels")
     confidence: float = Field(default=0.95, ge=0, lt=1, description="teacher's, to count a pixel")
     begin: int = Field(default=300, ge=0, description="first step that it has a weight at")
     ramp: int = Field(default=300, ge=1, description="steps until it has its whole weight")
@@ -132,7 +133,9 @@ def consistency_loss(
     changed: Tensor,
     config: ConsistencyConfig,
 ) -> Tensor:
-    """Mean cross-entropy to what the teacher is sure of, over all pixels of both views.
+    """The loss of labels, of what the teacher is sure of in both views, averaged.
+
+    Its Dice is what moves: by cross-entropy alone the many easy pixels of the background rule.
 
     Parameters
     ----------
@@ -146,20 +149,21 @@ def consistency_loss(
     assert isinstance(student, UNet)
     with torch.no_grad():
         sure, said = teacher.eval()(plain).softmax(1).max(1)
-    counts = (sure >= config.confidence).float()
+    counts = sure >= config.confidence
     boxes = _boxes(plain)
     pasted = torch.where(boxes[:, None], changed.roll(1, 0), changed)
     said_pasted = torch.where(boxes, said.roll(1, 0), said)
     counts_pasted = torch.where(boxes, counts.roll(1, 0), counts)
     maps = [functional.dropout2d(m, config.dropped) for m in student.encoder(plain)]
     return (
-        _cross_entropy(student(pasted), said_pasted, counts_pasted)
-        + _cross_entropy(student.decode(maps), said, counts)
+        _loss(student(pasted), said_pasted, counts_pasted)
+        + _loss(student.decode(maps), said, counts)
     ) / 2
 
 
-def _cross_entropy(logits: Tensor, said: Tensor, counts: Tensor) -> Tensor:
-    return (functional.cross_entropy(logits, said, reduction="none") * counts).mean()
+def _loss(logits: Tensor, said: Tensor, counts: Tensor) -> Tensor:
+    every = torch.ones(logits.shape[:2], dtype=torch.bool, device=logits.device)
+    return partial_segmentation_loss(logits, said, every, counts)
 
 
 def _boxes(images: Tensor) -> Tensor:
