@@ -7,7 +7,10 @@ import pytest
 
 from napari_cmr.io import load_image, load_label, read_echonet, read_manifest
 from napari_cmr.io.layouts import detect, make_manifest
+from napari_cmr.learn.echo import evaluate_echo
 from napari_cmr.measure import disc_volume, disc_volume_of_mask
+from napari_cmr.nets import load_model
+from napari_cmr.nets.echo import ECHO_TASK, segment_echo
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -64,6 +67,17 @@ def test_the_manifest_has_two_labelled_frames_a_person_and_the_video(folder, tmp
             assert stack.pixels[inside].mean() < stack.pixels[~inside & (stack.pixels > 0)].mean()
         else:
             assert stack.shape[0] > 20
+
+
+def test_the_shipped_model_finds_the_cavity_of_the_two_people_that_it_never_saw(folder, tmp_path):
+    written = make_manifest(folder, tmp_path / "m.csv", validation=2)
+    model = load_model(task=ECHO_TASK)
+    rows = [r for r in read_manifest(written.path, need_labels=True) if r.split == "validation"]
+    found = evaluate_echo(
+        [r for r in rows if r.label], lambda stack: segment_echo(stack, model), ("LV",)
+    )
+    assert len(found.subjects) == 2
+    assert found.mean["dice_LV_pooled"].value > 0.85
 
 
 def test_camus_frames_are_found_as_pictures(tmp_path):
