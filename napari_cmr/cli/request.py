@@ -72,7 +72,8 @@ class Request:
         """The labels; InputError where there are none."""
         if self.labels is None:
             raise InputError(
-                "A report of late enhancement needs --labels or --project; no model draws them."
+                "A report of late enhancement needs --labels or --project: contours that "
+                "somebody looked at."
             )
         return self.labels
 

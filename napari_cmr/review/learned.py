@@ -12,12 +12,13 @@ from napari_cmr.core import Cancel, InputError, Progress, Segmentation, Stack
 from napari_cmr.learn.versions.parcel import export_version, import_version
 from napari_cmr.learn.versions.record import Judgement, VersionRecord
 from napari_cmr.learn.versions.store import FOLDER, VersionStore
+from napari_cmr.nets.segmenter_tasks import CINE, task_of
 from napari_cmr.review.cases import forget_cases, kept_bytes
 from napari_cmr.review.predictors import Arrived, Predictor, SaxPredictor
 from napari_cmr.review.project import Project
 from napari_cmr.review.task import Task
 
-TASK = "cine_sax_seg"
+TASK = CINE
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,10 @@ def model_in_use(project: Project) -> Path | None:
 
 
 def project_predictor(project: Callable[[], Project]) -> Predictor:
-    """What segments with the version that the project uses when it is asked."""
+    """What segments with the version that the project uses when it is asked.
+
+    A project's versions are for cine; late enhancement is segmented by the shelf's model for it.
+    """
     return _ProjectPredictor(project)
 
 
@@ -160,7 +164,7 @@ class _ProjectPredictor:
     def __call__(
         self, stack: Stack, progress: Progress | None, cancel: Cancel | None
     ) -> Segmentation:
-        return SaxPredictor(model_in_use(self._project()))(stack, progress, cancel)
+        return self._of(stack)(stack, progress, cancel)
 
     def in_order(
         self,
@@ -170,8 +174,10 @@ class _ProjectPredictor:
         progress: Progress | None,
         cancel: Cancel | None,
     ) -> Segmentation:
-        find = SaxPredictor(model_in_use(self._project()))
-        return find.in_order(stack, phases, arrived, progress, cancel)
+        return self._of(stack).in_order(stack, phases, arrived, progress, cancel)
+
+    def _of(self, stack: Stack) -> SaxPredictor:
+        return SaxPredictor(model_in_use(self._project()) if task_of(stack) == TASK else None)
 
 
 def activating(project: Project, version: str, why: str) -> Task[None]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_cmr.core import Cancel, InputError, LabelArray, Progress, Segmentation, Stack, View
 from napari_cmr.learn.versions.store import FOLDER
+from napari_cmr.nets.segmenter_tasks import task_of
 from napari_cmr.review.learned import TASK, model_in_use
 from napari_cmr.review.predictors import Arrived
 from napari_cmr.review.project import Project
@@ -37,7 +38,7 @@ class LiveDrafts:
 
     def __init__(self) -> None:
         self._model: Model | None = None
-        self._made_of: tuple[Path | None, Path | None] | None = None
+        self._made_of: tuple[str, Path | None, Path | None] | None = None
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
     def warming(self, session: ReviewSession) -> Task[None]:
@@ -49,7 +50,7 @@ class LiveDrafts:
             from napari_cmr import nets  # imports torch, which takes seconds
             from napari_cmr.learn.tiers.draft import unflipped
 
-            model = unflipped(self._loaded(project))
+            model = unflipped(self._loaded(project, task_of(reading.stack)))
             nets.predict(reading.stack, model, progress=progress, cancel=cancel)
 
         return Task("Getting ready to follow", run, lambda _: None)
@@ -72,7 +73,8 @@ class LiveDrafts:
         if not corrected or len(corrected) == phases * slices:
             return None
         project = session.project
-        find = _Drafting(lambda: self._loaded(project), corrected)
+        task = task_of(reading.stack)
+        find = _Drafting(lambda: self._loaded(project, task), corrected)
         tell = None if arrived is None else _with_the_readers_pixels(reading, arrived)
         return session.predicting(find, visible=visible, arrived=tell)
 
@@ -83,18 +85,18 @@ class LiveDrafts:
             self._temporary.cleanup()
             self._temporary = None
 
-    def _loaded(self, project: Project) -> Model:
-        """The version in use, remembering; loaded anew when another is."""
+    def _loaded(self, project: Project, task: str) -> Model:
+        """What segments such stacks in the project, remembering; loaded anew when another does."""
         from napari_cmr import nets
         from napari_cmr.learn.tiers.cache import FeatureCache
         from napari_cmr.learn.tiers.remembering import remembering
 
-        used = model_in_use(project)
-        if self._model is None or self._made_of != (project.folder, used):
+        used = model_in_use(project) if task == TASK else None
+        if self._model is None or self._made_of != (task, project.folder, used):
             cache = FeatureCache(self._cache(project), in_memory=IN_MEMORY)
-            plain = nets.load_model(used, task=TASK)
+            plain = nets.load_model(used, task=task)
             self._model = remembering(plain, cache, lambda _: None)
-            self._made_of = (project.folder, used)
+            self._made_of = (task, project.folder, used)
         return self._model
 
     def _cache(self, project: Project) -> Path:

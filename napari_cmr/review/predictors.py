@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from napari_cmr import io
 from napari_cmr.core import Cancel, InputError, LabelArray, Progress, Segmentation, Stack, View
+from napari_cmr.nets.segmenter_tasks import CINE, task_of
 
 Predictor: TypeAlias = Callable[[Stack, Progress | None, Cancel | None], Segmentation]
 """Finds structures on a stack; it may be called in another thread."""
@@ -25,12 +26,13 @@ def suggested(catalogue: io.Catalogue) -> str:
 
 
 def sax_predictor(model: str | Path | None = None) -> Predictor:
-    """What segments short-axis cines, phase by phase if so wanted.
+    """What segments short-axis stacks, phase by phase if so wanted.
 
     Parameters
     ----------
     model
-        Name on the shelf or a version's folder; None is the shelf's best.
+        Name on the shelf or a version's folder; None is the shelf's best for the stack's
+        sequence, late enhancement or cine.
 
     Returns
     -------
@@ -40,7 +42,7 @@ def sax_predictor(model: str | Path | None = None) -> Predictor:
 
 
 class SaxPredictor:
-    """A `Predictor` of short-axis cines that can also go phase by phase."""
+    """A `Predictor` of short-axis stacks that can also go phase by phase."""
 
     def __init__(self, model: str | Path | None) -> None:
         self._model = model
@@ -77,7 +79,10 @@ class SaxPredictor:
             )
         from napari_cmr import nets  # imports torch, which takes seconds
 
-        loaded = nets.load_model(self._model, task="cine_sax_seg")
+        task = task_of(stack)
+        if self._model is not None and nets.find_card(self._model).task == CINE:
+            task = CINE  # whoever names it wants it
+        loaded = nets.load_model(self._model, task=task)
         return nets.predict(
             stack,
             loaded,

@@ -1,0 +1,70 @@
+"""Which of the models segments a stack: by its sequence, the project's versions, or by name."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from napari_cmr import nets, phantom
+from napari_cmr.core import InputError, Segmentation, Sequence, View
+from napari_cmr.review import Project, sax_predictor
+from napari_cmr.review.learned import project_predictor
+
+SMALL = phantom.PhantomConfig(n_phases=2, n_slices=3, rows=24, columns=24, pixel_mm=(8.0, 8.0))
+TASKS = {"lge-sax-unet": "lge_sax_seg", "cine-sax-unet": "cine_sax_seg"}
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """(model, task) that were asked for; nothing is loaded."""
+    found = []
+    monkeypatch.setattr(nets, "load_model", lambda name, *, task: found.append((name, task)))
+    monkeypatch.setattr(nets, "find_card", lambda name: SimpleNamespace(task=TASKS[str(name)]))
+    monkeypatch.setattr(
+        nets,
+        "predict",
+        lambda stack, _model, **_: Segmentation.on(stack, np.zeros(stack.shape, np.uint8)),
+    )
+    return found
+
+
+@pytest.fixture(scope="module")
+def cine():
+    return phantom.make(SMALL).sax
+
+
+@pytest.fixture(scope="module")
+def enhanced(cine):
+    return replace(cine, pixels=cine.pixels[:1], sequence=Sequence.LGE, times_ms=None)
+
+
+def test_the_shelf_s_model_is_chosen_by_the_sequence(asked, cine, enhanced):
+    for stack in (cine, enhanced):
+        sax_predictor()(stack, None, None)
+    assert asked == [(None, "cine_sax_seg"), (None, "lge_sax_seg")]
+
+
+def test_a_model_that_is_named_is_taken(asked, cine, enhanced):
+    sax_predictor("cine-sax-unet")(enhanced, None, None)
+    sax_predictor("lge-sax-unet")(enhanced, None, None)
+    sax_predictor("lge-sax-unet")(cine, None, None)  # which load_model refuses by its task
+    assert [task for _, task in asked] == ["cine_sax_seg", "lge_sax_seg", "cine_sax_seg"]
+
+
+def test_a_project_s_version_is_for_cine_and_not_for_late_enhancement(
+    asked, cine, enhanced, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("napari_cmr.review.learned.model_in_use", lambda _: "cine-sax-unet")
+    find = project_predictor(lambda: Project.in_memory("for a test"))
+    find(cine, None, None)
+    find(enhanced, None, None)
+    find.in_order(enhanced, [0], lambda *_: None, None, None)
+    late = (None, "lge_sax_seg")
+    assert asked == [("cine-sax-unet", "cine_sax_seg"), late, late]
+
+
+def test_another_view_is_refused(asked, enhanced):
+    with pytest.raises(InputError, match="reads short-axis stacks"):
+        sax_predictor()(replace(enhanced, view=View.CH4), None, None)
+    assert not asked
