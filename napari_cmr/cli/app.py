@@ -32,7 +32,15 @@ from napari_cmr.cli import (
 from napari_cmr.core import CancelledError, InputError
 
 # What the system refuses is nobody's bug, wherever a library met it.
-_THE_SYSTEMS = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT)
+_THE_SYSTEMS = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOSPC,
+    errno.EROFS,
+    errno.EDQUOT,
+    errno.ENOTDIR,
+    errno.EEXIST,
+)
 CANCELLED = 130  # what shells give a program that Ctrl-C ended
 
 app = typer.Typer(

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from napari_cmr.review import ReviewSession
 
 OF_CINE = ("volume", "ef", "mass", "disease")
+OF_TRANSFORMER = ("rollout", "head")
+METHODS = ("integrated", "gradcam", "occlusion", "gradient", *OF_TRANSFORMER)
 CASCADE = (0.1, 0.25, 0.5, 0.75)
 
 
@@ -74,6 +76,7 @@ def explain(
 
     if not out.name.endswith((".nii", ".nii.gz")):
         raise InputError(f"The map is a NIfTI; name it {out.name}.nii.gz.")
+    _check_words(target, method, model)
     session, entry = _opened(path, target, stack, spacing, labels, label_map)
     if session.stack is None:
         raise RuntimeError("a stack was chosen but is not there")
@@ -103,6 +106,22 @@ def explain(
     typer.echo(f"wrote {out} and {json or _beside(out)}")
     if dicom is not None:
         _write_dicom(found, entry, dicom)
+
+
+def _check_words(target: str, method: str, model: str | None) -> None:
+    """Refuse what cannot be explained before minutes of segmenting."""
+    kind, _, what = target.partition(":")
+    if kind not in OF_CINE:
+        return  # nothing is segmented for it
+    if kind == "volume" and what.upper() not in ("", "LV", "MYO", "RV"):
+        raise InputError(f"There is no structure '{what}'; say volume:LV, volume:MYO or volume:RV.")
+    if method not in METHODS:
+        raise InputError(f"There is no method '{method}'; there are {', '.join(METHODS)}.")
+    if method in OF_TRANSFORMER and model is None:
+        raise InputError(
+            "Attention is a transformer's, and the shelf's segmenter is none; choose another "
+            "method, or name a model on vit_small_patch8."
+        )
 
 
 def _opened(

@@ -45,12 +45,12 @@ def finetune(
         bool,
         typer.Option("--heart-crop", help="Crop round the heart found, not the labelled one."),
     ] = False,
-    steps: Annotated[int | None, typer.Option(help="Steps of the segmenter.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of the segmenter.")] = None,
     localiser_steps: Annotated[
-        int | None, typer.Option(help="Steps of the localiser; 0 keeps that of the start.")
+        int | None, typer.Option(min=0, help="Steps of the localiser; 0 keeps that of the start.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same model, on one CPU.")] = None,
-    threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
     config: Annotated[
         Path | None,
         typer.Option(help="JSON with further settings of a segmenter, or a card to repeat."),
@@ -65,9 +65,12 @@ def finetune(
     check_task(task)
     if weight and len(weight) != len(manifest):
         raise InputError(f"{len(manifest)} manifest(s) need as many --weight, not {len(weight)}.")
+    for path in manifest:
+        _check_manifest(path, need_labels=task not in HEADS)
+    for path in unlabelled or ():
+        _check_manifest(path)
     if task in HEADS:
-        others = (encoder, weight, steps, localiser_steps, config, heart_crop, unlabelled)
-        if any(others):
+        if _any_given(encoder, weight, steps, localiser_steps, config, heart_crop, unlabelled):
             raise InputError(
                 f"For {task} a head is fitted to frozen features; it takes --manifest, --start, "
                 "--out, --seed, --threads, --name and --version only."
@@ -84,7 +87,7 @@ def finetune(
         )
         return
     if task == landmarks.TASK:
-        if any((encoder, weight, localiser_steps, config, heart_crop, unlabelled)):
+        if _any_given(encoder, weight, localiser_steps, config, heart_crop, unlabelled):
             raise InputError(
                 "For landmarks heat maps are fitted on a frozen segmenter, which --start names; "
                 "they take --manifest, --out, --steps, --seed, --threads, --name and --version."
@@ -101,8 +104,11 @@ def finetune(
         )
         return
     if task == echo.TASK:
-        if unlabelled:
-            raise InputError(f"--unlabelled is not for {echo.TASK}.")
+        if _any_given(localiser_steps, heart_crop, unlabelled):
+            raise InputError(
+                f"--localiser-steps, --heart-crop and --unlabelled are not for {echo.TASK}, which "
+                "sees the whole picture."
+            )
         echo.finetune(
             manifest,
             out,
@@ -203,6 +209,11 @@ def evaluate(
             )
     if json is not None:
         write_json(json, result)
+
+
+def _any_given(*values: object) -> bool:
+    """Whether one of these options was named; 0 is a value like any other."""
+    return any(v is not None and v is not False and v != [] for v in values)
 
 
 def _check_manifest(manifest: Path, *, need_labels: bool = False) -> None:

@@ -87,7 +87,8 @@ def read_manifest(path: Path, *, need_labels: bool = False) -> list[ManifestRow]
     if need_labels:
         lacking |= {"label"} - columns
     if lacking:
-        raise InputError(f"The manifest {path.name} lacks the column(s) {', '.join(lacking)}.")
+        named = ", ".join(sorted(lacking))
+        raise InputError(f"The manifest {path.name} lacks the column(s) {named}.")
     if not records:
         raise InputError(f"The manifest {path.name} has no rows.")
     rows = [_row(record, path.parent) for record in records]

@@ -144,6 +144,11 @@ def read_start(name: str | Path, *, decoder: bool = True) -> Start:
     card = find_card(name)
     if "segmenter" in card.networks and card.task != ECHO_TASK:
         return start_of(load_model(name, task=card.task), "segmenter")
+    if "encoder" not in card.networks:
+        raise ModelError(
+            f"{card.name} is a model for {card.task}; start from a pretraining or a segmenter, "
+            "which 'napari-cmr models list' names."
+        )
     card, encoder, others = load_encoder(name)
     made = card.networks["encoder"].encoder
     if isinstance(encoder, UNetEncoder):

@@ -111,6 +111,39 @@ def test_a_manifest_that_says_nothing(run, tmp_path, content):
     one_sentence(run("predict", "--manifest", "m.csv", "--out", "out", code=2))
 
 
+@pytest.mark.parametrize("task", ["lge_sax_seg", "landmarks", "disease", "echo_lv_seg"])
+def test_a_training_whose_manifest_lacks_a_column(run_here, tmp_path, task):
+    (tmp_path / "m.csv").write_text("image,label\na,b\n")
+    done = run_here("finetune", "--task", task, "--manifest", "m.csv", "--out", "out", code=2)
+    assert "lacks the column(s) subject" in one_sentence(done)
+
+
+def test_images_that_should_join_a_training_are_missed_before_it_begins(run_here, tmp_path):
+    (tmp_path / "a.nii").touch()
+    (tmp_path / "m.csv").write_text("subject,image,label\na,a.nii,a.nii\n")
+    common = ("finetune", "--manifest", "m.csv", "--out", "out", "--unlabelled")
+    assert "no manifest n.csv" in one_sentence(run_here(*common, "n.csv", code=2))
+    (tmp_path / "n.csv").write_text("subject,image\nb,b.nii\n")
+    assert "b.nii" in one_sentence(run_here(*common, "n.csv", code=2))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("task", "option"),
+    [
+        ("view_cls", ("--localiser-steps", 0)),
+        ("landmarks", ("--localiser-steps", 0)),
+        ("echo_lv_seg", ("--localiser-steps", 0)),
+        ("echo_lv_seg", ("--heart-crop",)),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(run_here, tmp_path, task, option):
+    (tmp_path / "a.nii").touch()
+    (tmp_path / "m.csv").write_text("subject,image,label\na,a.nii,a.nii\n")
+    common = ("finetune", "--task", task, "--manifest", "m.csv", "--out", "out")
+    assert task in one_sentence(run_here(*common, *option, code=2))
+
+
 def test_a_task_without_a_head(run, tmp_path):
     (tmp_path / "m.csv").write_text("subject,image\n")
     said = one_sentence(run("evaluate", "--task", "sorcery", "--manifest", "m.csv", code=2))
@@ -155,6 +188,12 @@ def test_a_display_that_no_longer_answers_is_no_display(run, tmp_path):
     assert "display" in one_sentence(run("review", "study", display=":65000", code=2))
     # the demo goes on without one: what it says is of the study
     assert "empty" in one_sentence(run("demo", "study", display=":65000", code=2))
+
+
+def test_a_file_where_a_folder_should_be_is_no_bug(run_here, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    said = one_sentence(run_here("phantom", "--out", "file/out", code=2))
+    assert "choose another place" in said
 
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.ENOSPC, errno.EROFS])

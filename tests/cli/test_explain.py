@@ -7,8 +7,11 @@ import json
 import nibabel
 import numpy as np
 import pydicom
+import pytest
 
 from napari_cmr import phantom
+from napari_cmr.cli.explaining import METHODS
+from napari_cmr.learn import saliency
 from tests.io.conformance import errors_of
 
 SMALL = phantom.PhantomConfig(
@@ -36,6 +39,20 @@ def test_ef_is_explained_on_the_images_grid_and_as_dicom(run, tmp_path):
         written = pydicom.dcmread(file).pixel_array
         assert np.abs(written).max() == np.float32(np.abs(values[..., phase]).max())
         assert errors_of(file) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "words"), [("magic", "no method 'magic'"), ("head", "Attention")]
+)
+def test_a_method_that_cannot_answer_is_refused_before_anything_is_read(run_here, method, words):
+    done = run_here(
+        "explain", "nowhere", "--target", "ef", "--method", method, "--out", "x.nii", code=2
+    )
+    assert words in done.stderr
+
+
+def test_the_terminal_knows_the_methods_that_there_are():
+    assert set(METHODS) == set(saliency.METHODS)
 
 
 def test_what_cannot_be_explained_is_one_sentence(run, tmp_path):

@@ -76,4 +76,6 @@ def test_wrong_words_are_refused_before_anything_is_made(call, tmp_path):
         call("retrain", "--project", "p", "--manifest", manifest, "--tier", "lord")
     with pytest.raises(InputError, match="no manifest"):
         call("retrain", "--project", "p", "--manifest", "absent.csv")
+    with pytest.raises(InputError, match=r"no file absent\.zip"):
+        call("versions", "import", "absent.zip", "--project", "q")
     assert not (tmp_path / "p").exists()

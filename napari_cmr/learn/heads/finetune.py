@@ -125,7 +125,7 @@ def _classes(task: HeadTask, rows: Sequence[ManifestRow]) -> tuple[str, ...]:
     if len(classes) < 2:
         raise InputError(
             f"To train {task.name} two classes are needed, but the training rows' column "
-            f"{task.column} holds {classes[0] if classes else 'none'} only."
+            f"{task.column} holds {f'{classes[0]} only' if classes else 'none of them'}."
         )
     return classes
 

@@ -84,6 +84,8 @@ def import_version(store: VersionStore, path: Path) -> VersionRecord:
 
 
 def _read(path: Path) -> dict[str, bytes]:
+    if not path.is_file():
+        raise InputError(f"There is no file {path}.")
     try:
         with zipfile.ZipFile(path) as parcel:
             hashes = json.loads(_member(parcel, HASHES, LARGEST[CARD]))
