@@ -98,6 +98,7 @@ class Rulers:
             edge_color=_COLOUR,
             face_color="transparent",
             edge_width=0.8 * min(stack.geometry.pixel_spacing),
+            opacity=1.0,  # a number must be legible on bright late enhancement too
             features={"text": np.array([], dtype=object)},
             feature_defaults={"text": ""},
             text={"string": "{text}", "color": _COLOUR, "size": 12, "anchor": "upper_left"},

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from napari_cmr.cli.app import app
 from napari_cmr.core import Geometry, InputError, ModelError, Segmentation, Structure
 from napari_cmr.learn.heads import biomarkers, finetune_head, load_head
+from napari_cmr.learn.heads.biomarkers import told
 from napari_cmr.learn.heads.enhancement import numbers_of, slice_numbers
 from napari_cmr.learn.heads.logistic import (
     Samples,
@@ -219,6 +220,18 @@ def test_one_subject_alone_is_refused(hearts, tmp_path):
     alone = rewritten(hearts, lambda rows: rows[:1])
     with pytest.raises(InputError, match="two classes are needed"):
         finetune_head("disease", [alone], tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("lv_ef", 59.84, "LV EF 59.8 %"),
+        ("rv_lv_edv", 1.2, "RV EDV / LV EDV 1.2"),
+        ("wall_ed_spread", 0.25, "spread of wall thickness over segments at ED 0.25"),
+    ],
+)
+def test_a_biomarker_is_told_with_its_unit_behind_the_number(name, value, words):
+    assert told(name, value) == words
 
 
 def test_a_label_that_no_one_knows_is_refused_with_those_that_are_known(hearts, tmp_path):

@@ -37,6 +37,15 @@ BIOMARKERS: dict[str, str] = {
 _POSITIVE = {name for name in BIOMARKERS if not name.startswith("thickening") and "ef" not in name}
 
 
+def told(name: str, value: float) -> str:
+    """A biomarker as a reader writes it: ``LV EF 59.8 %``."""
+    what, _, unit = BIOMARKERS[name].rpartition(", ")
+    number = f"{value:.3g}"
+    if not what:  # a ratio
+        return f"{unit} {number}"
+    return f"{what} {number}" if unit == "relative" else f"{what} {number} {unit}"
+
+
 def biomarkers(
     segmentation: Segmentation, *, ed: int | None = None, es: int | None = None
 ) -> dict[str, float]:

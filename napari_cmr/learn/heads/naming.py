@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from napari_cmr.core import Cancel, InputError, Segmentation, Sequence, Stack, check_cancel
-from napari_cmr.learn.heads.biomarkers import BIOMARKERS, as_features, biomarkers
+from napari_cmr.learn.heads.biomarkers import BIOMARKERS, as_features, biomarkers, told
 from napari_cmr.learn.heads.enhancement import areas_of, numbers_of
 from napari_cmr.learn.heads.logistic import probabilities
 from napari_cmr.learn.heads.over_manifest import HeadModel, load_head
@@ -101,7 +101,7 @@ def _disease(segmentation: Segmentation, ed: int | None, es: int | None) -> Answ
     likeliest = int(probabilities(head.head, values[None])[0].argmax())
     spoke = dict(zip(BIOMARKERS, parts[likeliest], strict=True))
     most = [n for n in sorted(spoke, key=lambda n: -spoke[n])[:_REASONS] if spoke[n] > 0]
-    because = "; ".join(f"{BIOMARKERS[name]} {measured[name]:.3g}" for name in most)
+    because = "; ".join(told(name, measured[name]) for name in most)
     return _answer("Disease group", head, values, because)
 
 
