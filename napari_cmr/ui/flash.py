@@ -16,6 +16,8 @@ from napari_cmr.review.acted import Acted, Mask
 from napari_cmr.ui.stage import Stage
 
 SHOWN_MS = 1000
+_TICKS = 10
+"""A window that was busy all that time has one tick only, and shows the outline for the others."""
 _OVERLAY = "napari_cmr_flash"
 _COLOUR = "#ffe08a"
 _ROOM = 4
@@ -78,10 +80,10 @@ class Flash:
         self._overlay = OutlineOverlay(visible=False)
         viewer.scene.overlays[_OVERLAY] = self._overlay
         viewer.layers.events.removed.connect(self.draw)
+        self._left = 0
         self.timer = QTimer(parent)
-        self.timer.setSingleShot(True)
-        self.timer.setInterval(SHOWN_MS)
-        self.timer.timeout.connect(self.hide)
+        self.timer.setInterval(SHOWN_MS // _TICKS)
+        self.timer.timeout.connect(self._tick)
 
     @property
     def shown(self) -> FloatArray | None:
@@ -94,6 +96,7 @@ class Flash:
     def show(self, acted: Acted) -> None:
         """Outline what a step changed, in the frame on show and in those gone to meanwhile."""
         self._acted = acted
+        self._left = _TICKS
         self.timer.start()
         self.draw()
 
@@ -114,6 +117,11 @@ class Flash:
         self.timer.stop()
         self._acted = None
         self._overlay.visible = False
+
+    def _tick(self) -> None:
+        self._left -= 1
+        if self._left <= 0:
+            self.hide()
 
     def remove(self) -> None:
         """Let go of the viewer; the timer ends with its parent."""
