@@ -115,9 +115,9 @@ def list_(project: Project, task: TaskName = "cine_sax_seg", json: JsonFile = No
     for record in records:
         star = "*" if record.version == active else " "
         size = store.size_bytes(record.version) / 1e6
-        parent = f" from {record.parent}" if record.parent else ""
+        made_by = f"  {record.tier} from {record.parent}" if record.parent else ""
         typer.echo(
-            f"{star} {record.version}  {record.made}  {record.model}  {record.tier}{parent}  "
+            f"{star} {record.version}  {record.made}  {record.model}{made_by}  "
             f"{size:.1f} MB  {_verdict(record)}"
         )
     if json is not None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_cmr.core import InputError, Measures, Segmentation, Stack
+from napari_cmr.core import Sequence as MrSequence
 from napari_cmr.learn.heads.biomarkers import BIOMARKERS, as_features, biomarkers, volume_numbers
 from napari_cmr.learn.heads.enhancement import SCARRED, WALL, case_numbers
 from napari_cmr.learn.heads.over_manifest import HeadModel
@@ -105,9 +106,13 @@ def scar(stack: Stack, head: HeadModel, said: str = "") -> Question:
     Raises
     ------
     InputError
-        If the head does not know the class.
+        If the stack is a cine, or the head does not know the class.
     """
     assert head.segmenter is not None
+    if stack.sequence is MrSequence.CINE or stack.shape[0] > 1:
+        raise InputError(
+            f"Scar is told from late enhancement, which has one phase; {stack.stack_id} is a cine."
+        )
     view = SegmenterView.of(stack, head.segmenter)
     found = view.areas(0)
     columns = [[view.structures.index(s.name) for s in which] for which in (SCARRED, WALL)]

@@ -162,6 +162,8 @@ def test_scar_is_the_heads_logit_of_scars_share_of_the_wall(scar_head):
     assert question.places == ((0, 0), (0, 1), (0, 2))
     with pytest.raises(InputError, match="knows no 'scarred'"):
         scar(make_stack(1), scar_head, "scarred")
+    with pytest.raises(InputError, match="told from late enhancement"):
+        scar(make_stack(2), scar_head)
 
 
 def test_scar_moves_as_its_first_order_map_says(scar_head):
