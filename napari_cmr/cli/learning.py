@@ -201,10 +201,11 @@ def evaluate(
             result = evaluate_manifest(
                 manifest, task=task, model=model, split=split, progress=advance
             )
+    width = max(map(len, result["mean"]), default=0)
     for metric, mean in result["mean"].items():
         if mean["value"] is not None:
             typer.echo(
-                f"{metric:<22}{mean['value']:9.3f}  "
+                f"{metric:<{width}}{mean['value']:9.3f}  "
                 f"(95 % {mean['low']:.3f} to {mean['high']:.3f}, n={mean['n']})"
             )
     if json is not None:
