@@ -347,9 +347,11 @@ def test_what_is_no_parcel_is_refused(tmp_path, project):
     (tmp_path / "text.zip").write_text("no zip")
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as other:
         other.writestr("../../evil", "x")
-    for name in ("text.zip", "other.zip", "missing.zip"):
+    for name in ("text.zip", "other.zip"):
         with pytest.raises(InputError, match="no version that 'versions export' wrote"):
             import_version(store, tmp_path / name)
+    with pytest.raises(InputError, match="There is no file"):
+        import_version(store, tmp_path / "missing.zip")
 
 
 def test_versions_are_removed_when_nothing_needs_them(tmp_path, project, start):
