@@ -1,10 +1,14 @@
 """Frames while phases are scrubbed, with a training beside the window and with none.
 
-`xvfb-run -a python benchmarks/scrub_while_training.py [--study FOLDER] [--tier lora] [--rounds 4]`:
+`xvfb-run -a python benchmarks/scrub_while_training.py [--study FOLDER] [--tier lora] [--rounds 6]`:
 the dock's own window with contours on a short-axis cine (a phantom of 25 phases x 10 slices of
 256 x 256 if no study is named); the training is the button's own process on that study's accepted
 phase, with the shelf's model. It waits (its pause) and runs turn by turn, so both see the same
 machine. A frame is a step of the phase until it is drawn, by the wall; the ratio is of medians.
+
+Nothing is scrubbed before the training has made steps, and each of its turns lasts until it has
+made some more: a training that stands still says nothing of a window beside it, so then the
+benchmark ends with an error. Give it a machine with a core to spare (`uptime`).
 """
 
 from __future__ import annotations
@@ -17,13 +21,17 @@ from pathlib import Path
 
 import numpy as np
 
+TURN_S = 120.0
+"""A turn in which the training makes no step for so long measures nothing."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--study", type=Path)
     parser.add_argument("--tier", default="lora")
-    parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--frames", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--frames", type=int, default=40, help="a turn, at least")
+    parser.add_argument("--steps", type=int, default=2, help="of the training, a turn, at least")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_DATA_HOME"] = folder
@@ -69,33 +77,42 @@ def _measure(arguments: argparse.Namespace, folder: Path) -> None:
     job = TrainingJob(project.folder)
     job.start(project, dock.session.reader, tier=arguments.tier, steps=100_000)
     print(f"{stack.shape}, tier {arguments.tier}, {threads()} thread(s) for the training")
-    _wait(lambda: len(job.curve().losses) > 1 or not job.status().state.active)
     try:
+        _wait(lambda: _steps(job) > 1, 600)
         times: dict[str, list[float]] = {"idle": [], "training": []}
-        done = 0
+        made = []
         for _ in range(arguments.rounds):
             job.pause()
-            _wait(lambda: job.status().state.value == "paused")
+            _wait(lambda: job.status().state.value == "paused", 60)
             times["idle"] += _scrub(viewer, dock, QApplication, arguments.frames)
-            before = len(job.curve().losses)
+            before = _steps(job)
             job.resume()
-            _wait(lambda: job.status().state.value == "running")
-            times["training"] += _scrub(viewer, dock, QApplication, arguments.frames)
-            done += len(job.curve().losses) - before
+            _wait(lambda: job.status().state.value == "running", 60)
+
+            def enough(wanted: int = before + arguments.steps) -> bool:
+                return _steps(job) >= wanted
+
+            times["training"] += _scrub(viewer, dock, QApplication, arguments.frames, enough)
+            made.append(_steps(job) - before)
         for name, values in times.items():
             told = np.percentile(np.array(values) * 1e3, [50, 95])
-            print(f"{name}: {told[0]:.0f} ms a frame at the median, {told[1]:.0f} at the 95th")
+            print(
+                f"{name}: {told[0]:.0f} ms a frame at the median, {told[1]:.0f} at the 95th, "
+                f"{len(values)} frames"
+            )
         ratio = np.median(times["training"]) / np.median(times["idle"])
-        print(f"ratio {ratio:.2f}; {done} steps of the training meanwhile")
+        print(f"ratio {ratio:.2f} (at most 1.3); steps of the training in its turns: {made}")
+        print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
         print(f"status: {job.status().device}")
     finally:
         job.stop()
-        _wait(lambda: not job.status().state.active)
+        _wait(lambda: not job.status().state.active, 600)
         project.close()
         viewer.close()
 
 
-def _scrub(viewer, dock, application, frames: int) -> list[float]:
+def _scrub(viewer, dock, application, frames: int, enough=lambda: True) -> list[float]:
+    """Seconds of at least so many frames, and of so many more until there is enough."""
     canvas = viewer.window._qt_viewer.canvas._scene_canvas
     drawn = [0]
 
@@ -103,11 +120,17 @@ def _scrub(viewer, dock, application, frames: int) -> list[float]:
         drawn[0] += 1
 
     canvas.events.draw.connect(count)
-    times = []
+    times: list[float] = []
     phases = dock.session.stack.shape[0]
-    for number in range(frames):
+    started = time.monotonic()
+    while len(times) < frames or not enough():
+        if time.monotonic() - started > TURN_S:
+            raise SystemExit(
+                f"The training made no step within {TURN_S} s beside the window, so there is "
+                "nothing to compare; run this on a machine with a core to spare."
+            )
         before, begun = drawn[0], time.perf_counter()
-        dock.coordinator.stage.go_to(phase=(number * 3 + 1) % phases)
+        dock.coordinator.stage.go_to(phase=(len(times) * 3 + 1) % phases)
         while drawn[0] == before and time.perf_counter() - begun < 5:
             application.processEvents()
         times.append(time.perf_counter() - begun)
@@ -115,11 +138,19 @@ def _scrub(viewer, dock, application, frames: int) -> list[float]:
     return times[3:]
 
 
-def _wait(what) -> None:
+def _steps(job) -> int:
+    """Steps made so far by a training that still runs."""
+    status = job.status()
+    if not status.state.active:
+        raise SystemExit(f"The training ended before it was measured: {status.sentence}")
+    return len(job.curve().losses)
+
+
+def _wait(what, at_most_s: float) -> None:
     begun = time.monotonic()
     while not what():
-        if time.monotonic() - begun > 600:
-            raise TimeoutError
+        if time.monotonic() - begun > at_most_s:
+            raise SystemExit(f"Not within {at_most_s:.0f} s; the machine is too busy.")
         time.sleep(0.1)
 
 
