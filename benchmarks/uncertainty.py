@@ -26,7 +26,7 @@ from napari_cmr.learn.evaluate import dice_lost
 from napari_cmr.nets import Model, find_heart, load_model, predict
 from napari_cmr.nets.crop import Crop
 from napari_cmr.nets.neighbours import slice_distance, stride
-from napari_cmr.nets.prediction import flip_axes
+from napari_cmr.nets.turns import turned, turned_back, turns_of
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "uncertainty.jsonl"
@@ -50,9 +50,10 @@ def arguments() -> argparse.Namespace:
 
 def views_of(model: Model, crops: torch.Tensor) -> dict[str, torch.Tensor]:
     """Logits of the plain picture, its flips, small shifts and other contrasts."""
-    found = {"plain": model.run("segmenter", crops)}
-    for axes in flip_axes(model.card):
-        found[f"flip {axes}"] = model.run("segmenter", crops.flip(axes)).flip(axes)
+    found = {}
+    for turn in turns_of(model.card):
+        answer = turned_back(model.run("segmenter", turned(crops, turn)), turn)
+        found[f"flip {turn}" if turn else "plain"] = answer
     for shift in ((4, 3), (-3, 4), (-4, -3), (3, -4)):
         back = (-shift[0], -shift[1])
         moved = model.run("segmenter", crops.roll(shift, (2, 3)))

@@ -30,6 +30,7 @@ from napari_cmr.nets.card import InputGrid, Network
 from napari_cmr.nets.locate import HeartSize
 from napari_cmr.nets.neighbours import stride, with_neighbours
 from napari_cmr.nets.shelf import build, device
+from napari_cmr.nets.turns import Axis
 
 STRUCTURES = ("BACKGROUND", "LV", "MYO", "RV")
 NEIGHBOUR_MM = float(Network.model_fields["neighbour_mm"].default)
@@ -90,9 +91,9 @@ class SegmenterConfig(BaseModel):
         steps=6000,
         augment=AugmentConfig(),
     )
-    flips: tuple[tuple[str, ...], ...] = Field(
+    flips: tuple[tuple[Axis, ...], ...] = Field(
         default=(("columns",), ("rows",), ("rows", "columns")),
-        description="flips whose answers are averaged with the plain one at test time",
+        description="turns whose answers are averaged with the plain one at test time",
     )
     one_heart: bool = Field(default=True, description="take off what is not part of the heart")
     heart_size: HeartSize | None = Field(

@@ -20,13 +20,13 @@ from napari_cmr.core import (
     Structure,
     check_cancel,
 )
-from napari_cmr.nets.card import Card
 from napari_cmr.nets.cleanup import one_heart
 from napari_cmr.nets.crop import Crop
 from napari_cmr.nets.echo import ECHO_TASK, segment_echo
 from napari_cmr.nets.locate import find_heart
 from napari_cmr.nets.neighbours import slice_distance, stride
 from napari_cmr.nets.shelf import Model
+from napari_cmr.nets.turns import turned, turned_back, turns_of
 from napari_cmr.nets.uncertainty import Doubt
 
 BATCH = 16
@@ -109,7 +109,7 @@ def predict(
 
 def _segment(crops: Tensor, model: Model, crop: Crop, doubt: Doubt | None) -> LabelArray:
     """``(n, c, size, size)`` crops to ``(n, h, w)`` labels in the crop's window."""
-    answers = _with_flips(model, crops)
+    answers = _in_turns(model, crops)
     on_source = crop.on_source(functional.log_softmax(answers.mean(0), 1))
     if doubt is not None:
         doubt.take(answers, on_source)
@@ -131,18 +131,10 @@ def _winner(scores: Tensor) -> Tensor:
     return winner
 
 
-def _with_flips(model: Model, crops: Tensor) -> Tensor:
-    """``(v, n, c, size, size)`` logits of the picture and the flips that the card asks for."""
-    answers = [model.run("segmenter", crops)]
-    answers += [
-        model.run("segmenter", crops.flip(axes)).flip(axes) for axes in flip_axes(model.card)
+def _in_turns(model: Model, crops: Tensor) -> Tensor:
+    """``(v, n, c, size, size)`` logits of the picture and the turns that the card asks for."""
+    answers = [
+        turned_back(model.run("segmenter", turned(crops, turn)), turn)
+        for turn in turns_of(model.card)
     ]
     return torch.stack(answers)
-
-
-def flip_axes(card: Card) -> list[list[int]]:
-    """Axes of ``(n, c, h, w)`` along which each flip of the card's test time turns."""
-    return [
-        [{"rows": 2, "columns": 3}[axis] for axis in axes]
-        for axes in card.test_time.get("flips", [])
-    ]

@@ -19,7 +19,7 @@ from napari_cmr.measure import dice
 from napari_cmr.nets import load_model, predict
 from tests.learn.corrected import ACDC, with_strokes_only, write_cases, write_start
 
-FLIPS = {"flips": [["columns"], ["rows"]], "one_heart": True}
+FLIPS = {"flips": [["columns"], ["transpose"]], "one_heart": True}
 QUICK = HeadConfig(steps=60, batch=6, learning_rate=0.05)
 STRUCTURES = ("LV", "MYO", "RV")
 

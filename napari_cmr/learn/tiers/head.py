@@ -21,7 +21,8 @@ from napari_cmr.learn.tiers.remembering import HeadOnFeatures
 from napari_cmr.nets import Model, find_heart
 from napari_cmr.nets.crop import Crop
 from napari_cmr.nets.neighbours import slice_distance, stride
-from napari_cmr.nets.prediction import BATCH, flip_axes
+from napari_cmr.nets.prediction import BATCH
+from napari_cmr.nets.turns import turned, turns_of
 
 
 class HeadConfig(BaseModel):
@@ -190,10 +191,9 @@ def _parts(
         told = crop.targets(torch.from_numpy(said.astype(np.uint8)), 2) == 1
         for start in range(0, len(inputs), BATCH):  # as in predicting, for the cache's sake
             part = slice(start, start + BATCH)
-            for axes in ([], *flip_axes(model.card)):
-                features = segmenter.trunk(inputs[part].flip(axes))
-                turned = [a - 1 for a in axes]
-                target, seen = targets[part].flip(turned), told[part].flip(turned)
+            for turn in turns_of(model.card):
+                features = segmenter.trunk(turned(inputs[part], turn))
+                target, seen = turned(targets[part], turn), turned(told[part], turn)
                 told_of = seen.flatten(1).any(1)  # a slice of which nothing is said teaches nothing
                 features, target, seen = features[told_of], target[told_of], seen[told_of]
                 with torch.inference_mode():
