@@ -35,6 +35,11 @@ class DINOConfig(MethodConfig):
     prototypes: int = Field(default=65536, gt=1)
     hidden: int = 2048
     bottleneck: int = 256
+    head_norm: bool = Field(
+        default=False,
+        description="batch norm in the head, as an option of the paper's code; for encoders whose "
+        "pooled features hardly differ, as behind instance norm",
+    )
     student_temperature: float = 0.1
     teacher_temperature: float = 0.07
     first_teacher_temperature: float = 0.04
@@ -54,13 +59,11 @@ class DINOHead(nn.Module):
 
     def __init__(self, width: int, config: DINOConfig) -> None:
         super().__init__()
-        self.mlp = nn.Sequential(
-            Linear(width, config.hidden),
-            nn.GELU(),
-            Linear(config.hidden, config.hidden),
-            nn.GELU(),
-            Linear(config.hidden, config.bottleneck),
-        )
+        layers: list[nn.Module] = []
+        for before in (width, config.hidden):
+            norm = [nn.BatchNorm1d(config.hidden)] if config.head_norm else []
+            layers += [Linear(before, config.hidden), *norm, nn.GELU()]
+        self.mlp = nn.Sequential(*layers, Linear(config.hidden, config.bottleneck))
         for layer in self.mlp:
             if isinstance(layer, Linear):
                 nn.init.trunc_normal_(layer.weight, std=0.02)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_cmr.learn.pretraining.byol import byol_loss
-from napari_cmr.learn.pretraining.dino import DINO, DINOConfig, dino_loss
+from napari_cmr.learn.pretraining.dino import DINO, DINOConfig, DINOHead, dino_loss
 from napari_cmr.learn.pretraining.masks import patches_of, random_masks
 from napari_cmr.learn.pretraining.mim import masked_error
 from napari_cmr.learn.pretraining.pcl import positional_contrast, positives
@@ -110,6 +110,17 @@ def test_dino_compares_every_view_with_the_other_whole_view(parts, temperature):
                 )
     got = float(dino_loss(targets, logits, temperature))
     assert got == pytest.approx(sum(terms) / len(terms), rel=1e-5)
+
+
+def test_norm_in_dinos_head_tells_features_apart_that_hardly_differ():
+    """Behind instance norm all pictures have nearly the same mean feature."""
+    features = 1 + 1e-3 * torch.randn(32, 8, generator=torch.Generator().manual_seed(0))
+    spread = {}
+    for norm in (False, True):
+        torch.manual_seed(0)
+        config = DINOConfig(prototypes=16, hidden=32, bottleneck=8, head_norm=norm)
+        spread[norm] = float(DINOHead(8, config)(features).detach().std(0).mean())
+    assert spread[True] > 100 * spread[False]
 
 
 def test_dino_centres_and_sharpens_the_teacher():
