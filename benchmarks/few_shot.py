@@ -37,7 +37,7 @@ NNUNET = "nnU-Net v2, 2-D"
 PEERS = {NNUNET: "few_shot_nnunet.py", "MONAI DynUNet": "few_shot_dynunet.py"}
 TIMES = (1, 10)
 STRUCTURES = {"LV": 1, "MYO": 2}
-COLUMNS = ("subject", "image", "label", "slice", "split", "label_map", "view", "sequence")
+COLUMNS = ("subject", "image", "label", "slice", "split", "label_map", "view")
 
 Row = dict[str, Any]
 
@@ -142,8 +142,9 @@ def write_manifest(stem: Path, rows: list[Any]) -> None:
             wall = np.isin(drawn, WALL)
             label = stem / row.label.name
             Image.fromarray(np.where(wall, np.uint8(STRUCTURES["MYO"]), drawn)).save(label)
+            # Without the sequence, since it is the cine model that is to learn from them.
             told = [row.subject, row.image, label, row.slice, row.split, "cmr", row.view]
-            writer.writerow(dict(zip(COLUMNS, [*told, row.sequence], strict=True)))
+            writer.writerow(dict(zip(COLUMNS, told, strict=True)))
 
 
 def retrained(args: argparse.Namespace, seed: int, home: Path) -> Row:

@@ -9,9 +9,18 @@ from typing import Annotated
 import typer
 
 from napari_cmr.cli import echo, heads, landmarks
-from napari_cmr.cli.options import HEADS, JsonFile, ModelName, OutFolder, check_task, write_json
+from napari_cmr.cli.options import (
+    HEADS,
+    JsonFile,
+    ModelName,
+    OutFolder,
+    VersionsOf,
+    check_task,
+    write_json,
+)
 from napari_cmr.cli.progress import progress
 from napari_cmr.core import InputError
+from napari_cmr.nets.segmenter_tasks import TITLES
 
 TaskName = Annotated[
     str, typer.Option("--task", help="What the model does: cine_sax_seg, disease, ...")
@@ -157,11 +166,20 @@ def predict(
     out: OutFolder,
     task: TaskName = "cine_sax_seg",
     model: ModelName = None,
+    project: VersionsOf = None,
     json: JsonFile = None,
 ) -> None:
     """Segment or name every image of a manifest; truth columns are not read."""
     check_task(task)
     _check_manifest(manifest)
+    used: str | Path | None = model
+    if project is not None:
+        from napari_cmr.cli.work import check_versions_of, version_of
+
+        check_versions_of(project, model)
+        if task not in TITLES:
+            raise InputError(f"Projects have no versions for {task}; leave --project out.")
+        used = version_of(project, task)
     if task in HEADS:
         table = heads.predict(task, manifest, out, model=model)
     elif task == landmarks.TASK:
@@ -170,7 +188,7 @@ def predict(
         from napari_cmr.learn import predict_manifest
 
         with progress("Predicting") as advance:
-            table = predict_manifest(manifest, out, task=task, model=model, progress=advance)
+            table = predict_manifest(manifest, out, task=task, model=used, progress=advance)
     typer.echo(f"wrote {table}")
     if json is not None:
         with table.open(newline="", encoding="utf-8") as file:

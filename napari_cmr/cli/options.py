@@ -17,6 +17,12 @@ ModelName = Annotated[
     str | None,
     typer.Option("--model", help="Name on the shelf or a version's folder; else the best."),
 ]
+VersionsOf = Annotated[
+    Path | None,
+    typer.Option(
+        "--project", help="Use the version that this project uses for such images, if it has one."
+    ),
+]
 StackId = Annotated[str | None, typer.Option("--stack", help="Name of the stack, as scan says.")]
 SpacingText = Annotated[
     str,

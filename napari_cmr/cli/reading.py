@@ -14,6 +14,7 @@ from napari_cmr.cli.options import (
     SpacingText,
     StackId,
     StudyPath,
+    VersionsOf,
     write_json,
 )
 from napari_cmr.cli.progress import progress
@@ -45,17 +46,24 @@ def segment(
     path: StudyPath,
     out: OutFolder,
     model: ModelName = None,
+    project: VersionsOf = None,
     stack: StackId = None,
     spacing: SpacingText = "",
     resample_time: ResampleTime = False,
     json: JsonFile = None,
 ) -> None:
-    """Segment and measure a short-axis cine."""
+    """Segment and measure a short-axis cine, or the stack that --stack names."""
     from napari_cmr.cli.summary import print_measures
     from napari_cmr.cli.work import read_and_segment, write_measures
 
     session = read_and_segment(
-        path, out=out, model=model, stack=stack, spacing=spacing, resample_time=resample_time
+        path,
+        out=out,
+        model=model,
+        project=project,
+        stack=stack,
+        spacing=spacing,
+        resample_time=resample_time,
     )
     files = session.export(out)
     print_measures(session)

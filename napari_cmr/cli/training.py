@@ -10,6 +10,8 @@ import typer
 
 from napari_cmr.cli.options import JsonFile, write_json
 from napari_cmr.core import InputError
+from napari_cmr.nets.segmenter_tasks import CINE, TITLES, title_of
+from napari_cmr.review.cases import taught_tasks
 from napari_cmr.review.project import HOME, LOG, Project, default_reader
 from napari_cmr.review.training import TrainingJob
 from napari_cmr.review.training_status import JobState, JobStatus
@@ -32,17 +34,46 @@ def start(
         str | None,
         typer.Option("--start", help="Model that a project without versions begins with."),
     ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task", help="What the version is for: cine_sax_seg, lge_sax_seg; else the only one."
+        ),
+    ] = None,
 ) -> None:
     """Learn from the corrected cases whose images the project keeps, in the background."""
     opened = Project.look_into(project)
     who = reader or default_reader()
     material = TrainingJob(project).start(
-        opened, who, tier=tier, steps=steps, seed=seed, start=model
+        opened, who, tier=tier, steps=steps, seed=seed, start=model, task=_task(opened, who, task)
     )
     typer.echo(
-        f"learning from {material.subjects} subject(s), {material.slices} slices; "
-        f"'napari-cmr training status --project {project}' says how far it is"
+        f"learning {title_of(material.task)} from {material.subjects} subject(s), "
+        f"{material.slices} slices; 'napari-cmr training status --project {project}' says how far "
+        "it is"
     )
+    for other, stacks in material.waiting:
+        typer.echo(f"{stacks} corrected stack(s) of {title_of(other)} wait: --task {other}")
+    if material.untaught:
+        typer.echo(f"{material.untaught} corrected stack(s) are of no task that has versions")
+
+
+def _task(project: Project, reader: str, task: str | None) -> str:
+    """The task that was said, else the only one that was corrected for."""
+    if task is not None:
+        if task not in TITLES:
+            raise InputError(
+                f"There are no versions for '{task}'; there are for {', '.join(TITLES)}."
+            )
+        return task
+    found = taught_tasks(project, reader)
+    if len(found) > 1:
+        counted = " and ".join(f"{n} stack(s) of {title_of(one)}" for one, n in found.items())
+        raise InputError(
+            f"Corrected are {counted}, which make versions of their own; say which to learn from "
+            f"with --task {' or '.join(found)}."
+        )
+    return next(iter(found), CINE)
 
 
 @app.command()
@@ -92,9 +123,10 @@ def _said(found: JobStatus) -> str:
     if found.state is JobState.NONE:
         return "nothing was trained in this project yet"
     if not found.state.active:
-        return f"{found.state}: {found.sentence}"
+        return f"{found.state} for {title_of(found.task)}: {found.sentence}"
     parts = f" {found.done} of {found.of}" if found.of else ""
     left = "" if found.remaining_s is None else f", about {found.remaining_s:.0f} s left"
     where = f" on {found.device}" if found.device else ""
     stage = found.stage or "starting"
-    return f"{found.state}: {stage}{parts}, {found.elapsed_s:.0f} s so far{left}{where}"
+    what = f"{found.state} for {title_of(found.task)}"
+    return f"{what}: {stage}{parts}, {found.elapsed_s:.0f} s so far{left}{where}"

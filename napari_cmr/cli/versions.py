@@ -9,17 +9,21 @@ import typer
 
 from napari_cmr.cli.options import JsonFile, write_json
 from napari_cmr.core import CancelledError, InputError
+from napari_cmr.nets.segmenter_tasks import CINE, TITLES, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_cmr.learn.versions import Judgement, Retrained, VersionRecord, VersionStore
 
-TASKS = ("cine_sax_seg",)
-
 app = typer.Typer(no_args_is_help=True, help="The versions that a project trained.")
 Project = Annotated[Path, typer.Option("--project", help="The project's folder.")]
-TaskName = Annotated[str, typer.Option("--task", help="What the versions do: cine_sax_seg.")]
+TaskName = Annotated[
+    str | None,
+    typer.Option(
+        "--task", help="What the versions do: cine_sax_seg, lge_sax_seg; else the only one."
+    ),
+]
 Version = Annotated[str, typer.Argument(help="A version, as v0002.")]
 
 
@@ -28,7 +32,7 @@ def retrain(
     manifest: Annotated[
         list[Path], typer.Option("--manifest", help="CSV of corrected cases; may be given again.")
     ],
-    task: TaskName = "cine_sax_seg",
+    task: TaskName = None,
     tier: Annotated[
         str,
         typer.Option(
@@ -56,12 +60,18 @@ def retrain(
     ] = None,
     json: JsonFile = None,
 ) -> None:
-    """Train a new version on corrected cases; it is used if it is not worse than the active one."""
+    """Train a new version on corrected cases; it is used if it is not worse than the active one.
+
+    Late enhancement and cine have versions of their own: rows of the other are left out.
+    """
     _check_task(task)
     from napari_cmr.io.manifest import read_manifest
+    from napari_cmr.learn.versions.kinds import chosen_task, rows_of_task
 
-    for path in manifest:
-        read_manifest(path, need_labels=True)  # before torch is imported, which takes seconds
+    # before torch is imported, which takes seconds
+    rows = [row for path in manifest for row in read_manifest(path, need_labels=True)]
+    meant = chosen_task(rows, task)
+    rows_of_task(rows, meant)
 
     def train(**told: Any) -> Retrained:
         from napari_cmr.learn import versions as learning
@@ -71,7 +81,7 @@ def retrain(
             manifest,
             tier=tier,
             steps=steps,
-            task=task,
+            task=meant,
             start=start,
             seed=seed,
             threads=threads,
@@ -80,19 +90,19 @@ def retrain(
             **told,
         )
 
-    made = train() if job is None else _in_job(job, tier, train)
+    made = train() if job is None else _in_job(job, tier, meant, train)
     typer.echo(made.advice)
     if json is not None:
         told = {"active": made.active, "advice": made.advice}
         write_json(json, told | made.record.model_dump(mode="json"))
 
 
-def _in_job(folder: Path, tier: str, train: Callable[..., Retrained]) -> Retrained:
+def _in_job(folder: Path, tier: str, task: str, train: Callable[..., Retrained]) -> Retrained:
     """Train and tell of it in a folder."""
     from napari_cmr.review.training_report import reporting
     from napari_cmr.review.training_status import JobState
 
-    with reporting(folder, tier) as report:
+    with reporting(folder, tier, task) as report:
         if report.cancelled():  # before torch is imported, too
             raise CancelledError
         made = train(watch=report, cancel=report.cancelled)
@@ -107,25 +117,23 @@ def _in_job(folder: Path, tier: str, train: Callable[..., Retrained]) -> Retrain
 
 
 @app.command("list")
-def list_(project: Project, task: TaskName = "cine_sax_seg", json: JsonFile = None) -> None:
-    """Name every version, the oldest first; the active one has a star."""
-    store = _store(project, task)
-    active = store.active().version
-    records = store.versions()
-    for record in records:
-        star = "*" if record.version == active else " "
-        size = store.size_bytes(record.version) / 1e6
-        made_by = f"  {record.tier} from {record.parent}" if record.parent else ""
-        typer.echo(
-            f"{star} {record.version}  {record.made}  {record.model}{made_by}  "
-            f"{size:.1f} MB  {_verdict(record)}"
-        )
+def list_(project: Project, task: TaskName = None, json: JsonFile = None) -> None:
+    """Name every version of each task, the oldest first; the active one of each has a star."""
+    dumped: list[dict[str, Any]] = []
+    for store in _stores(project, task):
+        active = store.active().version
+        typer.echo(f"{title_of(store.task)} ({store.task})")
+        for record in store.versions():
+            star = "*" if record.version == active else " "
+            size = store.size_bytes(record.version)
+            made_by = f"  {record.tier} from {record.parent}" if record.parent else ""
+            typer.echo(
+                f"{star} {record.version}  {record.made}  {record.model}{made_by}  "
+                f"{size / 1e6:.1f} MB  {_verdict(record)}"
+            )
+            told = {"active": record.version == active, "bytes": size}
+            dumped.append(told | record.model_dump(mode="json"))
     if json is not None:
-        dumped = [
-            {"active": r.version == active, "bytes": store.size_bytes(r.version)}
-            | r.model_dump(mode="json")
-            for r in records
-        ]
         write_json(json, dumped)
 
 
@@ -142,7 +150,7 @@ def compare(
             "--manifest", help="CSV whose held-out subjects judge anew; else what was judged."
         ),
     ] = None,
-    task: TaskName = "cine_sax_seg",
+    task: TaskName = None,
     json: JsonFile = None,
 ) -> None:
     """Compare a version with the one it came from, or with another on held-out subjects."""
@@ -168,17 +176,18 @@ def compare(
 
 
 @app.command()
-def activate(project: Project, version: Version, task: TaskName = "cine_sax_seg") -> None:
+def activate(project: Project, version: Version, task: TaskName = None) -> None:
     """Use a version, whatever was judged; that it was chosen by hand is recorded."""
     store = _store(project, task)
     store.activate(version, "chosen by the user")
-    typer.echo(f"{version} is active: {store.place_of(version)}")
+    typer.echo(f"{version} is active for {title_of(store.task)}: {store.place_of(version)}")
 
 
 @app.command()
-def rollback(project: Project, task: TaskName = "cine_sax_seg") -> None:
-    """Use the version again that the active one came from."""
-    typer.echo(f"{_store(project, task).roll_back().version} is active")
+def rollback(project: Project, task: TaskName = None) -> None:
+    """Use the version again that the task's active one came from."""
+    store = _store(project, task)
+    typer.echo(f"{store.roll_back().version} is active for {title_of(store.task)}")
 
 
 @app.command()
@@ -186,7 +195,7 @@ def export(
     project: Project,
     version: Version,
     out: Annotated[Path, typer.Option("--out", help="The zip to write.")],
-    task: TaskName = "cine_sax_seg",
+    task: TaskName = None,
 ) -> None:
     """Write a version as one file for another site."""
     from napari_cmr.learn.versions import export_version
@@ -198,40 +207,59 @@ def export(
 def import_(
     project: Project,
     file: Annotated[Path, typer.Argument(help="A zip that 'versions export' wrote.")],
-    task: TaskName = "cine_sax_seg",
+    task: TaskName = None,
 ) -> None:
-    """Take a version in after checking its card and hashes; activate it to use it."""
+    """Take a version in after checking its card and hashes; activate it to use it.
+
+    It joins the versions of the task that it is for; --task makes sure of it.
+    """
     from napari_cmr.learn.versions import VersionStore, import_version
+    from napari_cmr.learn.versions.parcel import task_of_parcel
 
     _check_task(task)
-    record = import_version(VersionStore(project, task=task), file)
-    typer.echo(f"{record.version}: {record.model}; 'versions activate' uses it")
+    store = VersionStore(project, task=task or task_of_parcel(file))
+    record = import_version(store, file)
+    typer.echo(
+        f"{record.version} for {title_of(store.task)}: {record.model}; 'versions activate' uses it"
+    )
 
 
 @app.command()
-def remove(project: Project, version: Version, task: TaskName = "cine_sax_seg") -> None:
+def remove(project: Project, version: Version, task: TaskName = None) -> None:
     """Throw away a version that is not active and from which none came."""
     _store(project, task).remove(version)
     typer.echo(f"{version} is removed")
 
 
 @app.command("clear-cache")
-def clear_cache(project: Project, task: TaskName = "cine_sax_seg") -> None:
-    """Throw away what networks said of pictures; it is made again when needed."""
-    size = _store(project, task).clear_cache()
+def clear_cache(project: Project, task: TaskName = None) -> None:
+    """Throw away what networks said of pictures, of all tasks; it is made again when needed."""
+    size = sum(store.clear_cache() for store in _stores(project, task))
     typer.echo(f"{size / 1e6:.1f} MB are free")
 
 
-def _store(project: Path, task: str) -> VersionStore:
+def _store(project: Path, task: str | None) -> VersionStore:
+    """The versions of a task, or of the only one that the project has versions of."""
+    found = _stores(project, task)
+    if len(found) > 1:
+        names = " or ".join(store.task for store in found)
+        raise InputError(
+            f"The project has versions for several tasks; say which by --task {names}."
+        )
+    return found[0]
+
+
+def _stores(project: Path, task: str | None) -> list[VersionStore]:
     _check_task(task)
     from napari_cmr.learn.versions import VersionStore
 
-    return VersionStore.existing(project, task=task)
+    tasks = VersionStore.tasks(project) if task is None else (task,)
+    return [VersionStore.existing(project, task=one) for one in tasks or (CINE,)]
 
 
-def _check_task(task: str) -> None:
-    if task not in TASKS:
-        raise InputError(f"There are no versions for '{task}'; there are for {', '.join(TASKS)}.")
+def _check_task(task: str | None) -> None:
+    if task is not None and task not in TITLES:
+        raise InputError(f"There are no versions for '{task}'; there are for {', '.join(TITLES)}.")
 
 
 def _verdict(record: VersionRecord) -> str:

@@ -12,7 +12,10 @@ from napari_cmr.cli.progress import progress
 from napari_cmr.core import InputError, placing
 from napari_cmr.io.label_files import has_label_values
 from napari_cmr.io.nifti_folder import is_nifti
+from napari_cmr.nets.segmenter_tasks import task_of, title_of
 from napari_cmr.review import ReviewSession, sax_predictor
+from napari_cmr.review.learned import version_in_use
+from napari_cmr.review.project import HOME
 
 PHANTOM_KINDS = ("dicom", "enhanced", "nifti")
 
@@ -23,14 +26,22 @@ def read_and_segment(
     model: str | None,
     stack: str | None,
     spacing: str,
+    project: Path | None = None,
     out: Path | None = None,
     resample_time: bool = False,
 ) -> ReviewSession:
     """Open a study, choose its short-axis cine (or the named stack) and segment it.
 
     Minutes of work are not begun for a folder ``out`` that cannot take the result.
+
+    Parameters
+    ----------
+    project
+        Folder of the project whose version for such stacks segments.
     """
     _refuse_labels(path)
+    if project is not None:
+        check_versions_of(project, model)
     session = ReviewSession()
     with progress("Reading headers") as advance:
         catalogue = io.scan(path, resample_time=resample_time, progress=advance)
@@ -44,9 +55,30 @@ def read_and_segment(
     if out is not None:
         with placing(out, overwrite=True):
             pass
+    used: str | Path | None = model
+    if project is not None and session.stack is not None:
+        used = version_of(project, task_of(session.stack))
     with progress("Segmenting") as advance:
-        session.predict(sax_predictor(model), progress=advance)
+        session.predict(sax_predictor(used), progress=advance)
     return session
+
+
+def check_versions_of(project: Path, model: str | None) -> None:
+    """Refuse a project that is none, or a model named beside it."""
+    if model is not None:
+        raise InputError("Give --model or --project, not both.")
+    if not (project / HOME).is_dir():
+        raise InputError(f"There is no project in {project}; choose the folder of one.")
+
+
+def version_of(project: Path, task: str) -> Path | None:
+    """Folder of the version that a project uses for a task; said where the shelf must do."""
+    found = version_in_use(project, task)
+    if found is None:
+        typer.echo(
+            f"the project has no version for {title_of(task)} yet; the shelf's model is used"
+        )
+    return found
 
 
 def _refuse_labels(path: Path) -> None:

@@ -1,12 +1,42 @@
-"""Which task's segmenters a short-axis stack is for; it imports no torch."""
+"""Which task's segmenters a stack is for, and whose versions its corrections make; no torch."""
 
 from __future__ import annotations
 
-from napari_cmr.core import Sequence, Stack
+from typing import Protocol
+
+from napari_cmr.core import Sequence, View
 
 CINE, LATE_ENHANCEMENT = "cine_sax_seg", "lge_sax_seg"
+TITLES = {CINE: "cine", LATE_ENHANCEMENT: "late enhancement"}
+"""The tasks that a project keeps versions of, and what a person calls them."""
+_SHORT_AXIS = (View.SAX, View.UNKNOWN)
+_NOT_LEARNT = (Sequence.T1, Sequence.T2, Sequence.ECHO)
 
 
-def task_of(stack: Stack) -> str:
+class Shown(Protocol):
+    """What says which view and sequence it shows: a stack, or what a project keeps of one."""
+
+    @property
+    def view(self) -> View:
+        """Its plane."""
+
+    @property
+    def sequence(self) -> Sequence:
+        """How it was acquired."""
+
+
+def task_of(shown: Shown) -> str:
     """The task of the segmenters that a short-axis stack is for."""
-    return LATE_ENHANCEMENT if stack.sequence is Sequence.LGE else CINE
+    return LATE_ENHANCEMENT if shown.sequence is Sequence.LGE else CINE
+
+
+def taught_task(shown: Shown) -> str | None:
+    """The task whose versions corrections of a stack make; None where there is none for it."""
+    if shown.view not in _SHORT_AXIS or shown.sequence in _NOT_LEARNT:
+        return None
+    return task_of(shown)
+
+
+def title_of(task: str) -> str:
+    """What a person calls the images of a task."""
+    return TITLES.get(task, task)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence as Many
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
 from napari_cmr import measure
-from napari_cmr.core import Cancel, InputError, Progress, Segmentation, Structure
+from napari_cmr.core import Cancel, InputError, Progress, Segmentation, Sequence, Structure
 from napari_cmr.learn.versions.store import VersionStore
+from napari_cmr.measure import MYOCARDIAL_DENSITY_G_PER_ML, volumes_ml
+from napari_cmr.measure.volumes import WALL
 from napari_cmr.review.history import History
 from napari_cmr.review.reading import Reading
 from napari_cmr.review.record import Verdict
@@ -19,7 +21,9 @@ from napari_cmr.review.task import Task
 Number: TypeAlias = tuple[str, str, float | None, float | None]
 """(name, unit, before, after)."""
 MOST_PHASES = 4
-STRUCTURES = (Structure.LV, Structure.MYO, Structure.RV)
+SCAR = (Structure.INFARCT, Structure.MVO)
+STRUCTURES = (Structure.LV, Structure.MYO, Structure.RV, Structure.INFARCT, Structure.MVO)
+_MASSES = (("Myocardium with scar", WALL), ("Infarct", SCAR))
 _NUMBERS = (
     ("LV EDV", "edv_ml", "mL"),
     ("LV ESV", "esv_ml", "mL"),
@@ -37,7 +41,7 @@ class BeforeAfter:
     before, after
         Labels of those phases; the others are empty.
     phases
-        ED, ES, and phases that the reader drew on.
+        ED, ES, and phases that the reader drew on; late enhancement has one.
     numbers
         (name, unit, before, after); None where a number cannot be given.
     """
@@ -79,7 +83,9 @@ def comparing(
             found.append(
                 nets.predict(reading.stack, model, phases=phases, progress=told, cancel=cancel)
             )
-        numbers = _volumes(found, ed, es) + _dice(found, labels, own)
+        late = reading.stack.sequence is Sequence.LGE
+        numbers = _masses(found) if late else _volumes(found, ed, es)
+        numbers += _dice(found, labels, own)
         return BeforeAfter(found[0], found[1], tuple(phases), tuple(numbers))
 
     return Task("Comparing", run, lambda _: None)
@@ -100,7 +106,7 @@ def _phases(reading: Reading, here: int) -> list[int]:
     return sorted(list(dict.fromkeys(wanted))[:MOST_PHASES])
 
 
-def _volumes(found: Sequence[Segmentation], ed: int | None, es: int | None) -> list[Number]:
+def _volumes(found: Many[Segmentation], ed: int | None, es: int | None) -> list[Number]:
     if ed is None or es is None:
         return []
     try:
@@ -112,8 +118,18 @@ def _volumes(found: Sequence[Segmentation], ed: int | None, es: int | None) -> l
     ]
 
 
+def _masses(found: Many[Segmentation]) -> list[Number]:
+    """What one phase can be measured for."""
+    try:
+        told = [[float(volumes_ml(f, parts)[0]) for f in found] for _, parts in _MASSES]
+    except InputError:
+        return []
+    grams = [[volume * MYOCARDIAL_DENSITY_G_PER_ML for volume in pair] for pair in told]
+    return [(name, "g", a, b) for (name, _), (a, b) in zip(_MASSES, grams, strict=True)]
+
+
 def _dice(
-    found: Sequence[Segmentation], labels: np.ndarray, own: Sequence[tuple[int, int]]
+    found: Many[Segmentation], labels: np.ndarray, own: Many[tuple[int, int]]
 ) -> list[Number]:
     """Against what the reader drew or accepted; the study may have trained the new version."""
     if not own:
@@ -123,6 +139,9 @@ def _dice(
     named = [s for s in STRUCTURES if (truth == s).any()]
     told: list[Number] = []
     for s in named:
-        scores = [measure.dice(f.labels[where] == s, truth == s) for f in found]
+        drawn = WALL if s == Structure.MYO else (s,)
+        scores = [
+            measure.dice(np.isin(f.labels[where], drawn), np.isin(truth, drawn)) for f in found
+        ]
         told.append((f"Dice {s.name}, your {len(own)} slices", "", scores[0], scores[1]))
     return told

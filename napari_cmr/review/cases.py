@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_cmr import io
 from napari_cmr.core import InputError, Structure, placing, replacing
+from napari_cmr.nets.segmenter_tasks import CINE, TITLES, taught_task, title_of
 from napari_cmr.review.export import MANIFEST, rows_of, write_manifest
 from napari_cmr.review.history import Touch
 from napari_cmr.review.lines import Line, lines
@@ -26,10 +27,12 @@ MOST_PHASES = 6
 
 @dataclass(frozen=True)
 class Material:
-    """What a reader corrected or accepted in a project, as far as it can be learnt from.
+    """What a reader corrected or accepted in a project, as far as a task can be learnt from it.
 
     Parameters
     ----------
+    task
+        What a version would be for that learns from it.
     subjects, stacks, phases
         Of which the images are kept; ``phases`` counts those that will be learnt from.
     slices
@@ -40,6 +43,10 @@ class Material:
         Names of what is labelled in them.
     without_images
         Stacks that were corrected and whose images are not kept.
+    waiting
+        Other tasks, and how many corrected stacks wait to be learnt from for each.
+    untaught
+        Corrected stacks of which no task makes versions, such as maps.
     """
 
     subjects: int = 0
@@ -49,6 +56,9 @@ class Material:
     all_slices: int = 0
     structures: tuple[str, ...] = ()
     without_images: int = 0
+    task: str = CINE
+    waiting: tuple[tuple[str, int], ...] = ()
+    untaught: int = 0
 
 
 def cases_folder(project: Project) -> Path:
@@ -87,11 +97,13 @@ def worth_keeping(reading: Reading) -> bool:
     return bool(reading.history.own_frames())
 
 
-def what_can_be_learned(project: Project, reader: str) -> Material:
-    """Count what a reader corrected or accepted."""
+def what_can_be_learned(project: Project, reader: str, task: str = CINE) -> Material:
+    """Count what a reader corrected or accepted that a task can be learnt from."""
     if project.folder is None:
-        return Material()
-    found = _worth_learning(project, reader)
+        return Material(task=task)
+    by_task = _worth_learning(project, reader)
+    found = by_task.pop(task, [])
+    untaught = len(by_task.pop(None, ()))
     kept = [line for line in found if _image(project, line).is_file()]
     chosen = {line.info.key: _chosen_rows(line) for line in kept}
     reviewed = {line.info.key: _reviewed(line) for line in kept}
@@ -110,11 +122,20 @@ def what_can_be_learned(project: Project, reader: str) -> Material:
         all_slices=sum(len(chosen[line.info.key]) * line.info.shape[1] for line in kept),
         structures=tuple(Structure(v).name for v in sorted(values) if v),
         without_images=len(found) - len(kept),
+        task=task,
+        waiting=tuple((other, len(by_task[other])) for other in TITLES if other in by_task),
+        untaught=untaught,
     )
 
 
-def write_training_cases(project: Project, reader: str, out: Path) -> Path:
-    """Write labels and the manifest of what can be learnt from; images stay where they are kept.
+def taught_tasks(project: Project, reader: str) -> dict[str, int]:
+    """The tasks that a reader's corrections could make versions of, and of how many stacks."""
+    by_task = _worth_learning(project, reader)
+    return {task: len(by_task[task]) for task in TITLES if task in by_task}
+
+
+def write_training_cases(project: Project, reader: str, out: Path, task: str = CINE) -> Path:
+    """Write labels and the manifest of what a task can be learnt from; images stay where they are.
 
     Returns
     -------
@@ -126,21 +147,22 @@ def write_training_cases(project: Project, reader: str, out: Path) -> Path:
     InputError
         If there is nothing to learn from, or the folder cannot be written to.
     """
-    kept = [line for line in _worth_learning(project, reader) if _image(project, line).is_file()]
+    found = _worth_learning(project, reader).get(task, [])
+    kept = [line for line in found if _image(project, line).is_file()]
     rows = []
     for line in kept:
         image = os.path.relpath(_image(project, line), out)
         rows += [row | {"image": image} for row in _chosen_rows(line)]
     if not rows:
         raise InputError(
-            "Nothing was corrected or accepted yet of which the images are kept; correct or "
-            "accept some slices first."
+            f"Nothing of {title_of(task)} was corrected or accepted yet of which the images are "
+            "kept; correct or accept some slices first."
         )
     shutil.rmtree(out / "labels", ignore_errors=True)
     with placing(out / "labels", overwrite=True) as part:
         for line in kept:
-            found = line.info.segmentation(line.history.labels, line.history.model)
-            io.write_labels(found, part / f"{line.info.key}.nii.gz")
+            labelled = line.info.segmentation(line.history.labels, line.history.model)
+            io.write_labels(labelled, part / f"{line.info.key}.nii.gz")
     with placing(out, overwrite=True) as part:
         write_manifest(part / MANIFEST, rows)
     return out / MANIFEST
@@ -161,14 +183,19 @@ def forget_cases(project: Project) -> int:
     return size
 
 
-def _worth_learning(project: Project, reader: str) -> list[Line]:
+def _worth_learning(project: Project, reader: str) -> dict[str | None, list[Line]]:
+    """What was corrected, by the task that learns from it; None for what none learns from."""
     try:
         found = lines(project, reader=reader)
     except InputError:
         if project.records(reader=reader):  # the log does not fit itself
             raise
-        return []
-    return [line for line in found if line.history.has_labels and rows_of(line)]
+        return {}
+    by_task: dict[str | None, list[Line]] = {}
+    for line in found:
+        if line.history.has_labels and rows_of(line):
+            by_task.setdefault(taught_task(line.info), []).append(line)
+    return by_task
 
 
 def _image(project: Project, line: Line) -> Path:

@@ -24,6 +24,7 @@ _COLUMNS = (
     "reader",
     "model",
     "frames_reviewed",
+    "stack",
 )
 
 
@@ -142,6 +143,7 @@ def rows_of(line: Line, *, accepted_only: bool = False) -> list[dict[str, str]]:
                 "reader": line.reader,
                 "model": history.model,
                 "frames_reviewed": f"{len(frames & reviewed)}/{n_slices}",
+                "stack": info.key,
             }
         )
     return rows

@@ -9,16 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from napari_cmr.core import Cancel, InputError, Progress, Segmentation, Stack
-from napari_cmr.learn.versions.parcel import export_version, import_version
+from napari_cmr.learn.versions.parcel import export_version, import_version, task_of_parcel
 from napari_cmr.learn.versions.record import Judgement, VersionRecord
-from napari_cmr.learn.versions.store import FOLDER, VersionStore
-from napari_cmr.nets.segmenter_tasks import CINE, task_of
+from napari_cmr.learn.versions.store import VersionStore
+from napari_cmr.nets.segmenter_tasks import CINE, TITLES, task_of
 from napari_cmr.review.cases import forget_cases, kept_bytes
 from napari_cmr.review.predictors import Arrived, Predictor, SaxPredictor
 from napari_cmr.review.project import Project
 from napari_cmr.review.task import Task
-
-TASK = CINE
 
 
 @dataclass(frozen=True)
@@ -27,6 +25,8 @@ class VersionLine:
 
     Parameters
     ----------
+    task
+        What it is for; versions of two tasks may bear one number.
     verdict
         How it was judged, in words.
     removable
@@ -41,6 +41,7 @@ class VersionLine:
     size_bytes: int
     verdict: str
     removable: bool
+    task: str = CINE
 
 
 @dataclass(frozen=True)
@@ -78,19 +79,27 @@ class DiskUse:
     images: int = 0
 
 
-def versions_of(project: Project) -> VersionStore | None:
-    """A project's versions; None where it has none yet."""
+def versions_of(project: Project, task: str = CINE) -> VersionStore | None:
+    """A project's versions for a task; None where it has none yet."""
     folder = project.folder
-    if folder is None or not (folder / FOLDER / "versions" / TASK).is_dir():
+    if folder is None or task not in VersionStore.tasks(folder):
         return None
-    return VersionStore(folder)
+    return VersionStore(folder, task=task)
 
 
 def version_lines(project: Project) -> list[VersionLine]:
-    """All versions, the latest first."""
-    store = versions_of(project)
-    records = [] if store is None else store.versions()
-    if store is None or not records or not store.activations():
+    """All versions of one task after those of another, the latest first."""
+    return [line for store in _stores(project) for line in _lines_of(store)]
+
+
+def _stores(project: Project) -> list[VersionStore]:
+    found = (versions_of(project, task) for task in TITLES)
+    return [store for store in found if store is not None]
+
+
+def _lines_of(store: VersionStore) -> list[VersionLine]:
+    records = store.versions()
+    if not records or not store.activations():
         return []
     active = store.active().version
     parents = {record.parent for record in records}
@@ -104,12 +113,13 @@ def version_lines(project: Project) -> list[VersionLine]:
             size_bytes=store.size_bytes(record.version),
             verdict=_verdict(record),
             removable=record.version != active and record.version not in parents,
+            task=store.task,
         )
         for record in reversed(records)
     ]
 
 
-def on_holdout(project: Project, version: str) -> OnHoldout | None:
+def on_holdout(project: Project, version: str, task: str = CINE) -> OnHoldout | None:
     """How a version was judged; None where it never was.
 
     Raises
@@ -117,7 +127,7 @@ def on_holdout(project: Project, version: str) -> OnHoldout | None:
     InputError
         If there is no such version.
     """
-    store = versions_of(project)
+    store = versions_of(project, task)
     judgement = None if store is None else store.read(version).judgement
     if judgement is None:
         return None
@@ -133,27 +143,33 @@ def on_holdout(project: Project, version: str) -> OnHoldout | None:
 
 
 def disk_use(project: Project) -> DiskUse:
-    """What versions, remembered answers and kept images take on disk."""
-    store = versions_of(project)
-    if store is None:
-        return DiskUse(images=kept_bytes(project))
-    sizes = sum(store.size_bytes(record.version) for record in store.versions())
-    return DiskUse(sizes, store.cache_bytes(), kept_bytes(project))
+    """What versions, remembered answers and kept images take on disk, of all tasks."""
+    stores = _stores(project)
+    sizes = sum(store.size_bytes(r.version) for store in stores for r in store.versions())
+    return DiskUse(sizes, sum(store.cache_bytes() for store in stores), kept_bytes(project))
 
 
-def model_in_use(project: Project) -> Path | None:
-    """Folder of the version in use; None where the shelf's best model is."""
-    store = versions_of(project)
-    if store is None or not store.activations():
+def model_in_use(project: Project, task: str = CINE) -> Path | None:
+    """Folder of a task's version in use; None where the shelf's best model is."""
+    return None if project.folder is None else version_in_use(project.folder, task)
+
+
+def version_in_use(folder: Path, task: str) -> Path | None:
+    """Folder of the version that a project uses for a task; None where it has none.
+
+    Parameters
+    ----------
+    folder
+        The project's folder; it need not hold a log.
+    """
+    if task not in VersionStore.tasks(folder):
         return None
-    return store.place_of(store.active().version)
+    store = VersionStore(folder, task=task)
+    return store.place_of(store.active().version) if store.activations() else None
 
 
 def project_predictor(project: Callable[[], Project]) -> Predictor:
-    """What segments with the version that the project uses when it is asked.
-
-    A project's versions are for cine; late enhancement is segmented by the shelf's model for it.
-    """
+    """What segments with the version that the project then uses for the stack's task."""
     return _ProjectPredictor(project)
 
 
@@ -177,35 +193,38 @@ class _ProjectPredictor:
         return self._of(stack).in_order(stack, phases, arrived, progress, cancel)
 
     def _of(self, stack: Stack) -> SaxPredictor:
-        return SaxPredictor(model_in_use(self._project()) if task_of(stack) == TASK else None)
+        return SaxPredictor(model_in_use(self._project(), task_of(stack)))
 
 
-def activating(project: Project, version: str, why: str) -> Task[None]:
-    """Use a version; its files are checked first."""
-    store = _store(project)
+def activating(project: Project, version: str, why: str, task: str = CINE) -> Task[None]:
+    """Use a version for its task; its files are checked first."""
+    store = _store(project, task)
     return _task("Changing the version", lambda: store.activate(version, why))
 
 
-def removing(project: Project, version: str) -> Task[None]:
+def removing(project: Project, version: str, task: str = CINE) -> Task[None]:
     """Throw a version away."""
-    store = _store(project)
+    store = _store(project, task)
     return _task("Removing", lambda: store.remove(version))
 
 
-def handing_over(project: Project, version: str, path: Path) -> Task[None]:
+def handing_over(project: Project, version: str, path: Path, task: str = CINE) -> Task[None]:
     """Write a version as one file for another site."""
-    store = _store(project)
+    store = _store(project, task)
     return _task("Writing", lambda: export_version(store, version, path))
 
 
 def taking_in(project: Project, path: Path) -> Task[None]:
-    """Take a version in from another site's file; it is not in use before it is activated."""
+    """Take a version in from another site's file; it is not in use before it is activated.
+
+    It joins the versions of the task that it is for.
+    """
     if project.folder is None:
         raise InputError("The project is in memory only; choose a project folder first.")
     folder = project.folder
 
     def take() -> None:
-        store = VersionStore(folder)
+        store = VersionStore(folder, task=task_of_parcel(path))
         store.begin()
         import_version(store, path)
 
@@ -213,9 +232,11 @@ def taking_in(project: Project, path: Path) -> Task[None]:
 
 
 def clearing_cache(project: Project) -> Task[None]:
-    """Throw away what networks said of pictures; it is made again when needed."""
-    store = _store(project)
-    return _task("Clearing", store.clear_cache)
+    """Throw away what networks said of pictures, of all tasks; it is made again when needed."""
+    stores = _stores(project)
+    if not stores:
+        raise InputError(_NO_VERSIONS)
+    return _task("Clearing", lambda: [store.clear_cache() for store in stores])
 
 
 def forgetting_images(project: Project) -> Task[None]:
@@ -223,10 +244,13 @@ def forgetting_images(project: Project) -> Task[None]:
     return _task("Clearing", lambda: forget_cases(project))
 
 
-def _store(project: Project) -> VersionStore:
-    store = versions_of(project)
+_NO_VERSIONS = "The project has no versions yet; train one first."
+
+
+def _store(project: Project, task: str) -> VersionStore:
+    store = versions_of(project, task)
     if store is None:
-        raise InputError("The project has no versions yet; train one first.")
+        raise InputError(_NO_VERSIONS)
     return store
 
 

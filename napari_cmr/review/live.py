@@ -13,7 +13,7 @@ import numpy as np
 from napari_cmr.core import Cancel, InputError, LabelArray, Progress, Segmentation, Stack, View
 from napari_cmr.learn.versions.store import FOLDER
 from napari_cmr.nets.segmenter_tasks import task_of
-from napari_cmr.review.learned import TASK, model_in_use
+from napari_cmr.review.learned import model_in_use
 from napari_cmr.review.predictors import Arrived
 from napari_cmr.review.project import Project
 from napari_cmr.review.reading import Reading
@@ -91,17 +91,17 @@ class LiveDrafts:
         from napari_cmr.learn.tiers.cache import FeatureCache
         from napari_cmr.learn.tiers.remembering import remembering
 
-        used = model_in_use(project) if task == TASK else None
+        used = model_in_use(project, task)
         if self._model is None or self._made_of != (task, project.folder, used):
-            cache = FeatureCache(self._cache(project), in_memory=IN_MEMORY)
+            cache = FeatureCache(self._cache(project, task), in_memory=IN_MEMORY)
             plain = nets.load_model(used, task=task)
             self._model = remembering(plain, cache, lambda _: None)
             self._made_of = (task, project.folder, used)
         return self._model
 
-    def _cache(self, project: Project) -> Path:
+    def _cache(self, project: Project, task: str) -> Path:
         if project.folder is not None:
-            return project.folder / FOLDER / "cache" / TASK
+            return project.folder / FOLDER / "cache" / task
         if self._temporary is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="napari-cmr-")
         return Path(self._temporary.name)

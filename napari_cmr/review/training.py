@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from napari_cmr.core import InputError, replacing
+from napari_cmr.nets.segmenter_tasks import CINE
 from napari_cmr.review.cases import Material, what_can_be_learned, write_training_cases
 from napari_cmr.review.lock import FolderLock
 from napari_cmr.review.project import HOME, Project
@@ -119,11 +120,14 @@ class TrainingJob:
         steps: int | None = None,
         seed: int = 0,
         start: str | Path | None = None,
+        task: str = CINE,
     ) -> Material:
         """Write what was corrected and start a process that learns from it.
 
         Parameters
         ----------
+        task
+            What the new version is for; corrections of other tasks' stacks wait.
         tier
             ``auto``, ``head``, ``lora`` or ``full``.
         start
@@ -138,16 +142,17 @@ class TrainingJob:
             raise InputError(f"There is no tier '{tier}'; there are {', '.join(TIERS)}.")
         if self.status().state.active:
             raise InputError("A training of this project is running already; stop it or wait.")
-        material = what_can_be_learned(project, reader)
-        manifest = write_training_cases(project, reader, self.folder)
+        material = what_can_be_learned(project, reader, task)
+        manifest = write_training_cases(project, reader, self.folder, task)
         check_folder(self.folder)
         for name in (CURVE, PAUSE, STOP, SEEN, STATUS):
             (self.folder / name).unlink(missing_ok=True)
         write_plan(self.folder, expected_seconds(material, tier, read_rates(self.folder)))
-        write_status(self.folder, JobStatus(JobState.STARTING, tier=tier, at=time.time()))
+        starting = JobStatus(JobState.STARTING, tier=tier, at=time.time(), task=task)
+        write_status(self.folder, starting)
         arguments = ["--project", str(self.project), "--manifest", str(manifest)]
         arguments += ["--tier", tier, "--seed", str(seed), "--threads", str(threads())]
-        arguments += ["--job", str(self.folder)]
+        arguments += ["--job", str(self.folder), "--task", task]
         arguments += [] if steps is None else ["--steps", str(steps)]
         arguments += [] if start is None else ["--start", str(start)]
         self._launch([sys.executable, "-m", "napari_cmr", "retrain", *arguments])
@@ -167,6 +172,7 @@ class TrainingJob:
             stage=status.stage,
             elapsed_s=status.elapsed_s,
             device=status.device,
+            task=status.task,
             sentence="The training ended without a word, as when the computer is switched off"
             f"{self._last_words()}. The version in use is as it was; start it again.",
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from napari_cmr.core import CancelledError, InputError
+from napari_cmr.nets.segmenter_tasks import CINE
 from napari_cmr.review.lock import FolderLock
 from napari_cmr.review.training_status import (
     CURVE,
@@ -39,10 +40,10 @@ class TrainingReport:
     It is what :class:`napari_cmr.learn.tiers.Watch` asks for.
     """
 
-    def __init__(self, folder: Path, tier: str) -> None:
+    def __init__(self, folder: Path, tier: str, task: str = CINE) -> None:
         self.folder = folder
         self._expected = read_plan(folder)
-        self._status = JobStatus(JobState.RUNNING, tier=tier)
+        self._status = JobStatus(JobState.RUNNING, tier=tier, task=task)
         self._begun = self._stage_begun = time.monotonic()
         self._paused_s = 0.0
         self._stage_paused_s = 0.0
@@ -155,7 +156,7 @@ class TrainingReport:
 
 
 @contextmanager
-def reporting(folder: Path, tier: str) -> Iterator[TrainingReport]:
+def reporting(folder: Path, tier: str, task: str = CINE) -> Iterator[TrainingReport]:
     """Report a training of this process, and say how it ended.
 
     Raises
@@ -166,7 +167,7 @@ def reporting(folder: Path, tier: str) -> Iterator[TrainingReport]:
     check_folder(folder)
     lock = _locked(folder)
     try:
-        report = TrainingReport(folder, tier)
+        report = TrainingReport(folder, tier, task)
         try:
             yield report
         except CancelledError:

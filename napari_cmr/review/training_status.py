@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from napari_cmr.core import InputError, replacing
+from napari_cmr.nets.segmenter_tasks import CINE
 
 STATUS, CURVE, PAUSE, STOP, LOCK = "status.json", "curve.jsonl", "pause", "stop", "lock"
 JOB, RATES, LOG, SEEN = "job.json", "rates.json", "log.txt", "seen"
@@ -52,6 +53,8 @@ class JobStatus:
         What came of it.
     version, parent, activated
         The version that was made, the one it came from, and whether it is now in use.
+    task
+        What the version is for.
     """
 
     state: JobState = JobState.NONE
@@ -67,6 +70,7 @@ class JobStatus:
     version: str = ""
     parent: str = ""
     activated: bool = False
+    task: str = CINE
 
 
 @dataclass(frozen=True)

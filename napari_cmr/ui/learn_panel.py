@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_cmr.nets.segmenter_tasks import title_of
 from napari_cmr.review.cases import Material
 from napari_cmr.review.training_status import Curve, JobState, JobStatus
 from napari_cmr.ui.learn_curve import StepCurve
@@ -85,6 +86,7 @@ class LearnPanel(QWidget):
     def show_material(self, material: Material, seconds: float) -> None:
         """Say what there is to learn from and how long it is expected to take."""
         self._can_learn = material.phases > 0
+        self.learn.setText(f"Learn {title_of(material.task)} from corrections")
         self.material.setText(_told(material))
         least = "at least" if self.chosen_tier == "auto" else "about"
         self.expected.setText(
@@ -189,9 +191,10 @@ def duration(seconds: float) -> str:
 
 
 def _told(material: Material) -> str:
-    names = {"MYO": "myocardium"}
+    names = {"MYO": "myocardium", "INFARCT": "infarct", "MVO": "obstruction"}
     structures = ", ".join(names.get(name, name) for name in material.structures) or "none"
     told = (
+        f"{title_of(material.task).capitalize()}: "
         f"<b>{material.subjects}</b> {_plural('subject', material.subjects)}, "
         f"<b>{material.slices}</b> corrected or accepted {_plural('slice', material.slices)} in "
         f"{material.phases} {_plural('phase', material.phases)}. Structures: {structures}."
@@ -200,6 +203,16 @@ def _told(material: Material) -> str:
         told += (
             f" {material.without_images} more {_plural('stack', material.without_images)} can be "
             "learnt from once opened again, since the images are not kept."
+        )
+    for task, stacks in material.waiting:
+        told += (
+            f" {stacks} corrected {_plural('stack', stacks)} of {title_of(task)} "
+            f"{'waits' if stacks == 1 else 'wait'}: open one to learn from them."
+        )
+    if material.untaught:
+        told += (
+            f" {material.untaught} more corrected {_plural('stack', material.untaught)} cannot be "
+            "learnt from: no versions are made for such images."
         )
     if 0 < material.subjects < FEWEST_JUDGED:
         told += (

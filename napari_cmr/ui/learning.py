@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from qtpy.QtCore import QObject, QTimer
 
-from napari_cmr.core import Cancel, InputError, Progress, View
+from napari_cmr.core import Cancel, InputError, Progress
+from napari_cmr.nets.segmenter_tasks import CINE, taught_task, title_of
 from napari_cmr.review import (
     Corrected,
     Event,
@@ -22,7 +23,13 @@ from napari_cmr.review import (
     Undone,
 )
 from napari_cmr.review.before_after import BeforeAfter, comparing
-from napari_cmr.review.cases import Material, keep_case, what_can_be_learned, worth_keeping
+from napari_cmr.review.cases import (
+    Material,
+    keep_case,
+    taught_tasks,
+    what_can_be_learned,
+    worth_keeping,
+)
 from napari_cmr.review.learned import (
     activating,
     clearing_cache,
@@ -117,18 +124,29 @@ class Learning:
         """Whether anything is still being done in the background of the window."""
         return self.runner.busy or bool(self._waiting) or self.live.busy or self._count.isActive()
 
+    @property
+    def task(self) -> str:
+        """What the button learns: the open study's task, else the one that was counted for."""
+        return self._task_of_open or self._material.task
+
+    @property
+    def _task_of_open(self) -> str | None:
+        reading = self._session.reading
+        return None if reading is None else taught_task(reading.stack)
+
     def learn(self, tier: str, **more: Any) -> None:
-        """Start a training in a process of its own."""
+        """Start a training in a process of its own, for the task of the open study."""
         job, session = self.job, self._session
         if job is None:
             self._panels.say(_IN_MEMORY, error=True)
             return
         self._panels.outcome.hide()
         self.comparison.clear()
-        self._panels.learn.show_status(JobStatus(JobState.STARTING, tier=tier))
+        task = self.task
+        self._panels.learn.show_status(JobStatus(JobState.STARTING, tier=tier, task=task))
 
         def run(_progress: Progress | None, _cancel: Cancel | None) -> None:
-            job.start(session.project, session.reader, tier=tier, **more)
+            job.start(session.project, session.reader, tier=tier, task=task, **more)
 
         self._later(Task("Starting", run, lambda _: None), self.look)
 
@@ -161,11 +179,12 @@ class Learning:
             self._panels.learn.show_device(_IN_MEMORY)
             self._panels.versions.show_versions(())
             return
-        reader = session.reader
+        reader, task = session.reader, self._task_of_open
 
         def run(_progress: Progress | None, _cancel: Cancel | None) -> tuple[Any, ...]:
+            meant = task or next(iter(taught_tasks(project, reader)), CINE)
             return (
-                what_can_be_learned(project, reader),
+                what_can_be_learned(project, reader, meant),
                 version_lines(project),
                 disk_use(project),
             )
@@ -232,16 +251,17 @@ class Learning:
         try:
             if self.job is not None:
                 self.job.decide()
-            if version and self._used() != version:
-                self._do(lambda: activating(self._session.project, version, why), sentence)
+            task = self._status().task
+            if version and self._used(task) != version:
+                self._do(lambda: activating(self._session.project, version, why, task), sentence)
             else:
                 self._panels.say(sentence)
         except InputError as error:
             self._panels.say(str(error), error=True)
 
-    def _used(self) -> str:
-        """The version in use."""
-        store = versions_of(self._session.project)
+    def _used(self, task: str) -> str:
+        """The version in use for a task."""
+        store = versions_of(self._session.project, task)
         return "" if store is None else store.active().version
 
     def _show_end(self, status: JobStatus) -> None:
@@ -249,7 +269,8 @@ class Learning:
             self._panels.outcome.show_end(status)
             return
         try:
-            holdout, used = on_holdout(self._session.project, status.version), self._used()
+            holdout = on_holdout(self._session.project, status.version, status.task)
+            used = self._used(status.task)
         except InputError as error:  # the version was removed, or its record is damaged
             self._panels.say(str(error), error=True)
             return
@@ -267,12 +288,16 @@ class Learning:
     def _compare(self, status: JobStatus) -> None:
         """Run both versions on the open case, in a thread."""
         session = self._session
-        reading, store, catalogue = session.reading, versions_of(session.project), session.catalogue
+        reading, catalogue = session.reading, session.catalogue
+        store = versions_of(session.project, status.task)
         if reading is None or store is None or catalogue is None:
             self._panels.outcome.show_open_case(None, "Open a study to see both versions on it.")
             return
-        if reading.stack.view not in (View.SAX, View.UNKNOWN):
-            self._panels.outcome.show_open_case(None, "Versions are compared on short-axis cines.")
+        if taught_task(reading.stack) != status.task:
+            title = title_of(status.task)
+            self._panels.outcome.show_open_case(
+                None, f"The versions are for {title}; open such a stack to see both on it."
+            )
             return
         self._panels.outcome.show_open_case(None, _COMPARING)
         task = comparing(store, status.parent, status.version, reading, self._stage.phase)
@@ -329,11 +354,13 @@ class Learning:
         outcome.shown_wanted.connect(self._show_version)
         versions.use_wanted.connect(self._use)
         versions.remove_wanted.connect(
-            lambda v: self._do(lambda: removing(self._session.project, v), f"{v} is removed.")
+            lambda task, v: self._do(
+                lambda: removing(self._session.project, v, task), f"{v} is removed."
+            )
         )
         versions.hand_over_wanted.connect(
-            lambda v, path: self._do(
-                lambda: handing_over(self._session.project, v, path), f"Wrote {v} to {path}."
+            lambda task, v, path: self._do(
+                lambda: handing_over(self._session.project, v, path, task), f"Wrote {v} to {path}."
             )
         )
         versions.take_in_wanted.connect(
@@ -352,10 +379,10 @@ class Learning:
         )
         versions.forget_images_wanted.connect(self._kept.clear)
 
-    def _use(self, version: str) -> None:
+    def _use(self, task: str, version: str) -> None:
         self._do(
-            lambda: activating(self._session.project, version, "chosen by the reader"),
-            f"{version} is in use.",
+            lambda: activating(self._session.project, version, "chosen by the reader", task),
+            f"{version} is in use for {title_of(task)}.",
         )
 
     def _show_version(self, name: str) -> None:

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_cmr.nets.segmenter_tasks import title_of
 from napari_cmr.review.before_after import BeforeAfter
 from napari_cmr.review.learned import OnHoldout
 from napari_cmr.review.training_status import JobState, JobStatus
@@ -53,7 +54,8 @@ class OutcomePanel(QWidget):
 
     def show_outcome(self, status: JobStatus, holdout: OnHoldout | None, used: str) -> None:
         """Show what the gate says of a new version, and which version is in use."""
-        self._say(f"{status.sentence} {used} is in use now.", error=False)
+        title = title_of(status.task)
+        self._say(f"{status.sentence} {used} is in use for {title} now.", error=False)
         new = used == status.version
         self.keep.setText(f"Keep {status.version}" if new else f"Use {status.version}")
         self.back.setText(f"Go back to {status.parent}" if new else f"Stay with {status.parent}")

@@ -19,9 +19,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_cmr.nets.segmenter_tasks import title_of
 from napari_cmr.review.learned import DiskUse, VersionLine
 
-_COLUMNS = ("Version", "What changed", "MB", "Verdict")
+_COLUMNS = ("Version", "For", "What changed", "MB", "Verdict")
 _LINES_SHOWN = 6
 _TIERS = {"head": "last layer", "lora": "decoder, adapters", "full": "all"}
 
@@ -29,10 +30,11 @@ _TIERS = {"head": "last layer", "lora": "decoder, adapters", "full": "all"}
 class VersionsPanel(QWidget):
     """Emits what is to be done with a version or with what learning keeps on disk."""
 
-    use_wanted = Signal(str)
-    remove_wanted = Signal(str)
-    hand_over_wanted = Signal(str, object)
-    """Version and path of the file."""
+    use_wanted = Signal(str, str)
+    """Task and version."""
+    remove_wanted = Signal(str, str)
+    hand_over_wanted = Signal(str, str, object)
+    """Task, version and path of the file."""
     take_in_wanted = Signal(object)
     """Path of another site's file."""
     clear_cache_wanted = Signal()
@@ -55,29 +57,32 @@ class VersionsPanel(QWidget):
         self.forget.setToolTip("The kept images of corrected cases; the corrections stay")
         self.disk = QLabel()
         self.disk.setWordWrap(True)
-        self._lines: dict[str, VersionLine] = {}
+        self._lines: dict[tuple[str, str], VersionLine] = {}
         self._connect()
         self._lay_out()
         self.show_versions(())
         self.show_disk(DiskUse())
 
     @property
-    def chosen(self) -> str:
-        """The version that is marked in the list; empty where none is."""
+    def chosen(self) -> tuple[str, str]:
+        """Task and version of what is marked in the list; empty where nothing is."""
         item = self.versions.currentItem()
-        return "" if item is None else str(item.data(0, Qt.ItemDataRole.UserRole))
+        if item is None:
+            return "", ""
+        task, version = item.data(0, Qt.ItemDataRole.UserRole)
+        return str(task), str(version)
 
-    def choose(self, version: str) -> None:
+    def choose(self, task: str, version: str) -> None:
         """Mark a version."""
         for row in range(self.versions.topLevelItemCount()):
             item = self.versions.topLevelItem(row)
-            if item.data(0, Qt.ItemDataRole.UserRole) == version:
+            if tuple(item.data(0, Qt.ItemDataRole.UserRole)) == (task, version):
                 self.versions.setCurrentItem(item)
 
     def show_versions(self, lines: Sequence[VersionLine]) -> None:
         """List the versions."""
         chosen = self.chosen
-        self._lines = {line.version: line for line in lines}
+        self._lines = {(line.task, line.version): line for line in lines}
         self.versions.clear()
         for line in lines:
             self.versions.addTopLevelItem(_item(line))
@@ -85,7 +90,7 @@ class VersionsPanel(QWidget):
             self.versions.resizeColumnToContents(column)
         rows = min(max(len(lines), 2), _LINES_SHOWN) + 1
         self.versions.setFixedHeight(rows * (self.fontMetrics().height() + 8) + 6)
-        self.choose(chosen)
+        self.choose(*chosen)
         self.setEnabled(True)
         self._enable()
 
@@ -105,7 +110,7 @@ class VersionsPanel(QWidget):
         self.hand_over.setEnabled(line is not None)
 
     def _connect(self) -> None:
-        self.use.clicked.connect(lambda: self.use_wanted.emit(self.chosen))
+        self.use.clicked.connect(lambda: self.use_wanted.emit(*self.chosen))
         self.remove.clicked.connect(self._ask_to_remove)
         self.hand_over.clicked.connect(self._ask_where)
         self.take_in.clicked.connect(self._ask_which)
@@ -126,8 +131,9 @@ class VersionsPanel(QWidget):
         layout.addWidget(self.disk)
 
     def _ask_to_remove(self) -> None:
-        if self._sure(f"Remove {self.chosen}? It cannot be had back."):
-            self.remove_wanted.emit(self.chosen)
+        task, version = self.chosen
+        if self._sure(f"Remove {version} for {title_of(task)}? It cannot be had back."):
+            self.remove_wanted.emit(task, version)
 
     def _ask_to_forget(self) -> None:
         if self._sure(
@@ -142,11 +148,12 @@ class VersionsPanel(QWidget):
         )
 
     def _ask_where(self) -> None:
+        task, version = self.chosen
         path, _ = QFileDialog.getSaveFileName(
-            self, "Hand a version over", f"{self.chosen}.zip", "Versions (*.zip)"
+            self, "Hand a version over", f"{task}-{version}.zip", "Versions (*.zip)"
         )
         if path:
-            self.hand_over_wanted.emit(self.chosen, Path(path))
+            self.hand_over_wanted.emit(task, version, Path(path))
 
     def _ask_which(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Take a version in", "", "Versions (*.zip)")
@@ -157,11 +164,13 @@ class VersionsPanel(QWidget):
 def _item(line: VersionLine) -> QTreeWidgetItem:
     star = "★ " if line.active else "   "
     changed = _TIERS.get(line.tier, line.tier) if line.parent else ""
-    texts = (f"{star}{line.version}", changed, f"{line.size_bytes / 1e6:.1f}", line.verdict)
-    item = QTreeWidgetItem(list(texts))
-    item.setData(0, Qt.ItemDataRole.UserRole, line.version)
+    size = f"{line.size_bytes / 1e6:.1f}"
+    item = QTreeWidgetItem(
+        [f"{star}{line.version}", title_of(line.task), changed, size, line.verdict]
+    )
+    item.setData(0, Qt.ItemDataRole.UserRole, (line.task, line.version))
     item.setToolTip(0, f"made {line.made}" + (f" from {line.parent}" if line.parent else ""))
-    item.setToolTip(3, line.verdict)
+    item.setToolTip(len(_COLUMNS) - 1, line.verdict)
     return item
 
 

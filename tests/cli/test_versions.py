@@ -47,8 +47,8 @@ def test_the_round_of_retraining_comparing_going_back_and_handing_on(call, tmp_p
     again = call("versions", "compare", "v0002", "--project", "p", "--manifest", manifest)
     assert again == shown
 
-    assert "v0002 is active" in call("versions", "activate", "v0002", "--project", "p")
-    assert "v0001 is active" in call("versions", "rollback", "--project", "p")
+    assert "v0002 is active for cine" in call("versions", "activate", "v0002", "--project", "p")
+    assert "v0001 is active for cine" in call("versions", "rollback", "--project", "p")
     with pytest.raises(InputError, match="came from no version"):
         call("versions", "rollback", "--project", "p")
 
@@ -60,6 +60,48 @@ def test_the_round_of_retraining_comparing_going_back_and_handing_on(call, tmp_p
     assert call("versions", "clear-cache", "--project", "p").startswith("0.0 MB")
     with pytest.raises(InputError, match="no version 'v0009'; it has v0001, v0002"):
         call("versions", "compare", "v0009", "--project", "p")
+
+
+def test_a_project_with_versions_for_two_tasks_is_asked_which(call, tmp_path):
+    late, task = write_start(tmp_path / "late", task="lge_sax_seg"), "lge_sax_seg"
+    seen = (("view", "SAX"), ("sequence", "LGE"))
+    cases = write_cases(tmp_path / "cases", "a", columns=seen)
+    cine = write_cases(tmp_path / "cine", "b", columns=(("view", "SAX"), ("sequence", "cine")))
+    quick = ("--tier", "head", "--steps", 2, "--threads", 1, "--project", "p")
+    with pytest.raises(InputError, match=r"1 row\(s\) of late enhancement and 1 row\(s\) of cine"):
+        call("retrain", "--manifest", cases, "--manifest", cine, *quick)
+    both = ("--manifest", cases, "--manifest", cine, "--task", task)
+    made = call("retrain", *both, "--start", late, *quick, "--json", "r.json")
+    assert "1 row(s) of cine images left out: this version is for late enhancement" in made
+    assert json.loads((tmp_path / "r.json").read_text())["task"] == task
+    call("versions", "activate", "v0002", "--project", "p")  # there is one task only
+    call("retrain", "--manifest", cine, "--start", write_start(tmp_path / "start"), *quick)
+
+    listed = call("versions", "list", "--project", "p", "--json", "l.json")
+    assert "cine (cine_sax_seg)" in listed
+    assert "late enhancement (lge_sax_seg)" in listed
+    told = json.loads((tmp_path / "l.json").read_text())
+    active = {(r["task"], r["version"]) for r in told if r["active"]}
+    assert active == {("cine_sax_seg", "v0001"), (task, "v0002")}
+    with pytest.raises(InputError, match="say which by --task cine_sax_seg or lge_sax_seg"):
+        call("versions", "rollback", "--project", "p")
+    rolled = call("versions", "rollback", "--project", "p", "--task", task)
+    assert "v0001 is active for late enhancement" in rolled
+
+    call("versions", "export", "v0002", "--project", "p", "--task", task, "--out", "v.zip")
+    with pytest.raises(InputError, match="take it in as one for lge_sax_seg"):
+        call("versions", "import", "v.zip", "--project", "p", "--task", "cine_sax_seg")
+    assert "v0003 for late enhancement" in call("versions", "import", "v.zip", "--project", "p")
+
+    call("versions", "activate", "v0002", "--project", "p", "--task", task)
+    call("predict", "--manifest", cases, "--task", task, "--project", "p", "--out", "o")
+    assert (tmp_path / "o" / "predictions.csv").is_file()
+    with pytest.raises(InputError, match="no versions for disease"):
+        call("predict", "--manifest", cases, "--task", "disease", "--project", "p", "--out", "o")
+    with pytest.raises(InputError, match="--model or --project, not both"):
+        call("predict", "--manifest", cases, "--project", "p", "--model", "x", "--out", "o")
+    with pytest.raises(InputError, match="no project in nowhere"):
+        call("predict", "--manifest", cases, "--project", "nowhere", "--out", "o")
 
 
 def test_a_project_without_versions_is_the_inputs_fault_and_stays_untouched(run, tmp_path):

@@ -165,7 +165,7 @@ def test_correct_train_compare_and_go_back(corrected, start, viewer, qtbot, tmp_
     assert store.active().version == "v0001"
 
     parcel = tmp_path / "parcel.zip"
-    dock.versions.hand_over_wanted.emit("v0002", parcel)
+    dock.versions.hand_over_wanted.emit("cine_sax_seg", "v0002", parcel)
     quiet(dock, qtbot)
     dock.versions.take_in_wanted.emit(parcel)
     quiet(dock, qtbot)
@@ -174,7 +174,7 @@ def test_correct_train_compare_and_go_back(corrected, start, viewer, qtbot, tmp_
     dock.versions.take_in_wanted.emit(parcel)
     quiet(dock, qtbot)
     assert "ask for the file again" in dock.message.text()
-    dock.versions.remove_wanted.emit("v0003")
+    dock.versions.remove_wanted.emit("cine_sax_seg", "v0003")
     dock.versions.clear_cache_wanted.emit()
     dock.versions.forget_images_wanted.emit()
     quiet(dock, qtbot)
@@ -240,7 +240,7 @@ def test_pause_close_the_window_find_it_again_and_stop(
 def test_following_redraws_the_other_slices_as_one_step_and_leaves_mine(
     dock, people, qtbot, tmp_path, start, monkeypatch
 ):
-    monkeypatch.setattr("napari_cmr.review.live.model_in_use", lambda project: start)
+    monkeypatch.setattr("napari_cmr.review.live.model_in_use", lambda project, task: start)
     config = HeadConfig(steps=40, batch=6, learning_rate=0.05)
     monkeypatch.setitem(draft.__kwdefaults__, "config", config)
     move(dock, tmp_path / "project")

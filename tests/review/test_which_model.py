@@ -52,10 +52,9 @@ def test_a_model_that_is_named_is_taken(asked, cine, enhanced):
     assert [task for _, task in asked] == ["cine_sax_seg", "lge_sax_seg", "cine_sax_seg"]
 
 
-def test_a_project_s_version_is_for_cine_and_not_for_late_enhancement(
-    asked, cine, enhanced, tmp_path, monkeypatch
-):
-    monkeypatch.setattr("napari_cmr.review.learned.model_in_use", lambda _: "cine-sax-unet")
+def test_a_project_s_version_is_asked_for_by_the_stack_s_task(asked, cine, enhanced, monkeypatch):
+    used = {"cine_sax_seg": "cine-sax-unet", "lge_sax_seg": None}
+    monkeypatch.setattr("napari_cmr.review.learned.model_in_use", lambda _, task: used[task])
     find = project_predictor(lambda: Project.in_memory("for a test"))
     find(cine, None, None)
     find(enhanced, None, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from scipy import ndimage
 from napari_cmr.core import InputError, LabelArray, Structure
 from napari_cmr.io.manifest import ManifestRow, read_manifest
 from napari_cmr.learn.examples import LabelledRow, load_labelled
+from napari_cmr.learn.versions.kinds import kind_of, rows_of_task
 from napari_cmr.learn.versions.record import Correction
+from napari_cmr.nets.segmenter_tasks import CINE
 
 ENCLOSED = 0.6
 OPEN = 0.4
@@ -22,11 +24,18 @@ _LISTED = 3
 _NOT_SAID = np.uint8(255)
 
 
-def load_corrections(manifests: Sequence[Path]) -> list[LabelledRow]:
-    """Load the labelled rows of manifests, all of one project, and those with strokes only.
+def load_corrections(
+    manifests: Sequence[Path], task: str = CINE, say: Callable[[str], None] = lambda _: None
+) -> list[LabelledRow]:
+    """Load a task's labelled rows of manifests, all of one project, and those with strokes only.
 
     The rows of each manifest name the structures that any of them has, as in
-    :func:`load_labelled`.
+    :func:`load_labelled`. Rows that are said to show what another task is for are left out.
+
+    Parameters
+    ----------
+    say
+        Told what was left out.
 
     Raises
     ------
@@ -35,6 +44,10 @@ def load_corrections(manifests: Sequence[Path]) -> list[LabelledRow]:
         labels cannot be those of the map they are said to be in.
     """
     sets = [_labelled(path) for path in manifests]
+    _, left_out = rows_of_task([row for rows in sets for row in rows], task)
+    if left_out:
+        say(left_out)
+        sets = [[row for row in rows if kind_of(row) in ("", task)] for rows in sets]
     _refuse_two_of_a_name([row for rows in sets for row in rows])
     loaded = [row for rows in sets if rows for row in load_labelled(rows, scribbles=True)]
     if not loaded:
@@ -56,7 +69,8 @@ def _labelled(manifest: Path) -> list[ManifestRow]:
 def _refuse_two_of_a_name(rows: Sequence[ManifestRow]) -> None:
     seen: dict[tuple[str, ...], ManifestRow] = {}
     for row in rows:
-        place = (row.subject, row.frame, row.slice, row.view, row.sequence)
+        of = row.columns.get("stack", "")
+        place = (row.subject, row.frame, row.slice, row.view, row.sequence, of)
         other = seen.setdefault(place, row)
         if other.image.resolve() != row.image.resolve():
             raise InputError(

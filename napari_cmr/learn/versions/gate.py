@@ -12,6 +12,7 @@ from napari_cmr.core import LabelArray, Structure
 from napari_cmr.learn.examples import LabelledRow
 from napari_cmr.learn.versions.record import Judgement, Pair
 from napari_cmr.measure import dice
+from napari_cmr.measure.volumes import WALL
 from napari_cmr.nets import Model, predict
 
 TOLERANCE = 0.005
@@ -20,6 +21,7 @@ STRUCTURE_TOLERANCE = 0.02
 """So much may one structure lose while others gain."""
 LEAST_AGREEMENT = 0.90
 """Dice of before and after for a structure that no judged label names."""
+SCAR = (Structure.INFARCT, Structure.MVO)
 FEWEST = 3
 """Subjects in all below which nothing can be judged."""
 
@@ -30,7 +32,8 @@ Segment = Callable[[LabelledRow], LabelArray]
 class Compared:
     """Dice of each judged subject and structure before and after; and of the two with each other.
 
-    Each is the mean over a subject's labelled phases of Dice over the whole stack.
+    Each is the mean over a subject's labelled phases of Dice over the whole stack; of the wall
+    with what is scarred of it, of scar where the truth has some.
     """
 
     before: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -72,8 +75,11 @@ def compare(
             for name in structures:
                 value = Structure[name]
                 if value in row.structures:
-                    true = _as_wall(truth, row.structures) == value
-                    named[name] = (dice(a == value, true), dice(b == value, true))
+                    if value in SCAR and not (truth == value).any():
+                        continue  # as in evaluating: scar's Dice is of those who have some
+                    drawn = WALL if value == Structure.MYO else (value,)
+                    true = np.isin(truth, drawn)
+                    named[name] = (dice(np.isin(a, drawn), true), dice(np.isin(b, drawn), true))
                 else:
                     unnamed[name] = dice(a == value, b == value)
             truths[row.subject].append(named)
@@ -174,11 +180,3 @@ def _means(records: Sequence[dict[str, float]]) -> dict[str, float]:
 
 def _mean(scores: dict[str, float]) -> float:
     return float(np.mean(list(scores.values())))
-
-
-def _as_wall(labels: LabelArray, named: tuple[int, ...]) -> LabelArray:
-    """Infarct counts as wall where the segmenter knows the wall only."""
-    if Structure.MYO not in named:
-        return labels
-    wall = np.isin(labels, (Structure.INFARCT, Structure.MVO))
-    return np.where(wall, np.uint8(Structure.MYO), labels)

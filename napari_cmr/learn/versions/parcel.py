@@ -14,6 +14,7 @@ from napari_cmr.core import InputError, replacing
 from napari_cmr.learn.versions.record import RECORD, VersionRecord
 from napari_cmr.learn.versions.store import WEIGHTS, VersionStore
 from napari_cmr.nets.card_shelf import CARD
+from napari_cmr.nets.segmenter_tasks import TITLES
 
 HASHES = "sha256.json"
 README = "README.md"
@@ -59,14 +60,12 @@ def import_version(store: VersionStore, path: Path) -> VersionRecord:
     from napari_cmr.nets.shelf import load_model, readme  # imports torch, which takes seconds
 
     content = _read(path)
-    try:
-        record = VersionRecord.model_validate_json(content[RECORD])
-    except ValidationError as error:
-        raise InputError(
-            f"The record in {path.name} is damaged; ask for the file again."
-        ) from error
+    record = _record(content[RECORD], path)
     if record.task != store.task:
-        raise InputError(f"{path.name} is for {record.task}, the project for {store.task}.")
+        raise InputError(
+            f"{path.name} is a version for {record.task}, not for {store.task}; take it in as one "
+            f"for {record.task}."
+        )
     part = store.staging()
     try:
         for name in (CARD, WEIGHTS):
@@ -81,6 +80,31 @@ def import_version(store: VersionStore, path: Path) -> VersionRecord:
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def task_of_parcel(path: Path) -> str:
+    """The task that a zip's version is for; the zip is checked as in :func:`import_version`.
+
+    Raises
+    ------
+    InputError
+        If it is no such zip, or for a task that a project keeps no versions of.
+    """
+    task = _record(_read(path)[RECORD], path).task
+    if task not in TITLES:
+        raise InputError(
+            f"{path.name} is for '{task}'; there are versions for {', '.join(TITLES)}."
+        )
+    return task
+
+
+def _record(text: bytes, path: Path) -> VersionRecord:
+    try:
+        return VersionRecord.model_validate_json(text)
+    except ValidationError as error:
+        raise InputError(
+            f"The record in {path.name} is damaged; ask for the file again."
+        ) from error
 
 
 def _read(path: Path) -> dict[str, bytes]:

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from napari_cmr.nets.segmenter_tasks import CINE
+
 RECORD = "version.json"
 
 
@@ -63,7 +65,7 @@ class VersionRecord(BaseModel):
     parent: str | None
     origin: Literal["start", "trained", "imported"]
     model: str = Field(description="title on the model's card")
-    task: str
+    task: str = Field(default=CINE, description="early projects had one for cine only")
     tier: str
     made: str = Field(description="UTC, ISO 8601")
     corrections: tuple[Correction, ...] = ()

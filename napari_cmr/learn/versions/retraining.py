@@ -74,7 +74,10 @@ def retrain(
     project
         The project's folder.
     manifests
-        Corrected cases. Who of them is held out the project decides; see :class:`Holdout`.
+        Corrected cases. Who of them is held out the project decides; see :class:`Holdout`. Rows
+        whose ``view`` and ``sequence`` say that they are for another task are left out.
+    task
+        What the version is for; versions, holdout and comparison of each task are its own.
     tier
         ``head``, ``lora``, ``full``, or ``auto``: the one that cross-validation among those who
         may train finds best, or that of ``config``.
@@ -107,7 +110,7 @@ def retrain(
             raise InputError(f"The settings given are not those of the tier '{tier}'.")
     watch.runs_on(hardware())
     watch.stage("reading")
-    loaded = load_corrections(manifests)
+    loaded = load_corrections(manifests, task, say)
     check_cancel(cancel)
     store = VersionStore(project, task=task)
     parent = store.begin(start)
@@ -170,7 +173,7 @@ def judge_versions(
     InputError
         If the manifests have none, or a version is missing or altered.
     """
-    _, held = store.holdout.split(load_corrections(manifests))
+    _, held = store.holdout.split(load_corrections(manifests, store.task))
     judging = whole(held)
     if not judging:
         raise InputError("None of the manifest's subjects is held out, so none can judge.")

@@ -20,6 +20,7 @@ from napari_cmr.core import InputError, ModelError
 from napari_cmr.learn.versions.holdout import Holdout
 from napari_cmr.learn.versions.record import RECORD, VersionRecord
 from napari_cmr.nets.card_shelf import CARD
+from napari_cmr.nets.segmenter_tasks import CINE, TITLES, title_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -64,9 +65,7 @@ class VersionStore:
         If the folder cannot be written to.
     """
 
-    def __init__(
-        self, project: Path, *, task: str = "cine_sax_seg", seed: int | None = None
-    ) -> None:
+    def __init__(self, project: Path, *, task: str = CINE, seed: int | None = None) -> None:
         self.task = task
         self.home = project / FOLDER
         self.folder = self.home / "versions" / task
@@ -84,7 +83,12 @@ class VersionStore:
             ledger.execute(_TABLE)
 
     @classmethod
-    def existing(cls, project: Path, *, task: str = "cine_sax_seg") -> VersionStore:
+    def tasks(cls, project: Path) -> tuple[str, ...]:
+        """The tasks that a project has versions of; nothing is made where it has none."""
+        return tuple(t for t in TITLES if (project / FOLDER / "versions" / t).is_dir())
+
+    @classmethod
+    def existing(cls, project: Path, *, task: str = CINE) -> VersionStore:
         """The versions of a project that has some; nothing is made where it has none.
 
         Raises
@@ -94,7 +98,8 @@ class VersionStore:
         """
         if not (project / FOLDER / "versions" / task).is_dir():
             raise InputError(
-                f"The project {project} has no versions yet; make one with 'napari-cmr retrain'."
+                f"The project {project} has no versions yet for {title_of(task)}; make one with "
+                "'napari-cmr retrain'."
             )
         return cls(project, task=task)
 
