@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_cmr.measure import drawn_remote
+from napari_cmr.review.history import outlines_of
 from napari_cmr.review.record import Frame, Kind, Record
 
 Mask = npt.NDArray[np.bool_]
@@ -43,10 +45,11 @@ class Acted:
     def mask(self, frame: Frame) -> Mask | None:
         """``(y, x)`` pixels that the step changed in a frame; None where it did not act.
 
-        Of a landmark it is the pixel that it was put to, of a verdict or a mark the whole frame.
+        Of a landmark it is the pixel that it was put to, of a remote wall the region drawn, of a
+        verdict or a mark the whole frame.
         """
         if self._changed is None:
-            return self._named() if frame in self.frames else None
+            return self._named(frame) if frame in self.frames else None
         t, z = (at - first for at, first in zip(frame, self._first, strict=True))
         if not (0 <= t < self._changed.shape[0] and 0 <= z < self._changed.shape[1]):
             return None
@@ -71,7 +74,12 @@ class Acted:
         before, after = self.step.patch.labels()
         return np.asarray(before != after)
 
-    def _named(self) -> Mask:
+    def _named(self, frame: Frame) -> Mask:
+        if self.step.kind is Kind.REMOTE and self.step.body["outlines"]:
+            outlines = outlines_of(self.step)
+            slices = 1 + max(one.index for one in outlines)
+            drawn: Mask = drawn_remote(outlines, (slices, *self.size)).mask[frame[1]]
+            return drawn
         if self.step.kind is not Kind.LANDMARK:
             return np.ones(self.size, np.bool_)
         mask = np.zeros(self.size, np.bool_)

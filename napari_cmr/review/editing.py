@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_cmr.core import InputError, LabelArray, Segmentation, Structure
+from napari_cmr.measure import Outline
 from napari_cmr.review.extent import Extent
 from napari_cmr.review.given_labels import GivenLabels
 from napari_cmr.review.proposal import Proposal
@@ -51,17 +52,22 @@ def stroke(
     tool: str = "",
 ) -> Record | None:
     """Labels of a box as a reader drew them; None if they are as they were."""
-    shape = reading.history.shape
-    if any(not 0 <= a < b <= n for (a, b), n in zip(box, shape, strict=True)):
-        raise InputError(f"The box {box} does not lie in the stack, which is {shape}.")
-    size = tuple(stop - start for start, stop in box)
-    if labels.shape != size or labels.dtype != np.uint8:
-        raise InputError(f"Labels of the box must be uint8 of shape {size}.")
-    if labels.max(initial=0) > _LAST:
-        raise InputError(f"There is no structure {labels.max()}; choose a label from 1 to {_LAST}.")
+    _check(box, labels, reading.history.shape)
     patch = _patch(reading, box, kept_to(reading.history.labels[inside(box)], labels, only))
     body = {"tool": tool} if tool else {}
     return None if patch is None else record_of(reading, reader, Kind.STROKE, patch, **body)
+
+
+def _check(box: Box, labels: LabelArray, shape: tuple[int, ...]) -> None:
+    for (start, stop), size in zip(box, shape, strict=True):
+        if not 0 <= start < stop <= size:
+            raise InputError(f"The box {box} does not lie in the stack, which is {shape}.")
+    (t, t_end), (z, z_end), (y, y_end), (x, x_end) = box
+    extent = (t_end - t, z_end - z, y_end - y, x_end - x)
+    if labels.shape != extent or labels.dtype != np.uint8:
+        raise InputError(f"Labels of the box must be uint8 of shape {extent}.")
+    if labels.max(initial=0) > _LAST:
+        raise InputError(f"There is no structure {labels.max()}; choose a label from 1 to {_LAST}.")
 
 
 def start(reading: Reading, reader: str, given: GivenLabels) -> Record:
@@ -98,6 +104,19 @@ def landmark(
     return record_of(
         reading, reader, Kind.LANDMARK, frames=[list(frame)], name=name, at=[float(v) for v in at]
     )
+
+
+def remote(reading: Reading, reader: str, outlines: tuple[Outline, ...]) -> Record | None:
+    """What a reader draws as remote wall, none of it where it is to be chosen; None if so already.
+
+    Its frames are the slices drawn on, or those that the region before was drawn on.
+    """
+    before = reading.history.remote
+    if outlines == before:
+        return None
+    frames = [[0, index] for index in sorted({one.index for one in outlines or before})]
+    said = [[one.index, one.corners, one.is_round] for one in outlines]
+    return record_of(reading, reader, Kind.REMOTE, outlines=said, frames=frames)
 
 
 def prediction(
@@ -180,8 +199,8 @@ def _patch(reading: Reading, box: Box, labels: LabelArray) -> Patch | None:
     inner = changed_box(before, labels)
     if inner is None:
         return None
-    t, z, y, x = (
-        (start + first, start + last) for (start, _), (first, last) in zip(box, inner, strict=True)
-    )
+    (t, _), (z, _), (y, _), (x, _) = box
+    (t0, t1), (z0, z1), (y0, y1), (x0, x1) = inner
+    changed: Box = ((t + t0, t + t1), (z + z0, z + z1), (y + y0, y + y1), (x + x0, x + x1))
     cut = inside(inner)
-    return Patch.of((t, z, y, x), before[cut], labels[cut])
+    return Patch.of(changed, before[cut], labels[cut])

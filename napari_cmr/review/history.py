@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,18 +15,20 @@ from napari_cmr.core import Finding, InputError, LabelArray
 from napari_cmr.measure import Outline
 from napari_cmr.review.extent import Extent
 from napari_cmr.review.record import (
-    STEPS,
+    LARGE,
     Frame,
     Kind,
     Patch,
     Record,
     Verdict,
+    is_step,
     pack,
     unpack,
 )
 
 Shape = tuple[int, int, int, int]
 Landmark = tuple[int, int, str]
+Where = tuple[slice, slice, slice, slice]
 
 
 class Touch(IntEnum):
@@ -72,16 +75,17 @@ class _Prediction:
     uncertainty: float | None = None
 
 
-@dataclass(frozen=True)
-class _Step:
+class _Step(NamedTuple):
     """A record that undo takes back, with what the record itself does not say."""
 
     record: Record
-    touched: bytes
+    touched: npt.NDArray[np.uint8] | bytes
+    """Whose the pixels in the record's box were; packed where they are many."""
     verdicts: bytes
     prediction: _Prediction
     extent: Extent
     landmarks: Mapping[Landmark, tuple[float, float]]
+    remote: tuple[Outline, ...]
 
 
 class History:
@@ -223,7 +227,7 @@ class History:
             self._undo(record)
         elif record.kind is Kind.REDO:
             self._redo(record)
-        elif record.kind in STEPS:
+        elif is_step(record):
             self._do(record)
             self._undone.clear()
         else:
@@ -243,6 +247,8 @@ class History:
             self.extent = Extent.from_dict(record.body)
         if record.kind is Kind.LANDMARK:
             self._place(record)
+        if record.kind is Kind.REMOTE:
+            self.remote = outlines_of(record)
         if record.kind is Kind.VERDICT:
             verdict = _VERDICTS.index(Verdict(record.body["verdict"]))
             for frame in record.body["frames"]:
@@ -258,9 +264,20 @@ class History:
             )
 
     def _step(self, record: Record) -> _Step:
-        touched = b"" if record.patch is None else pack(self.touched[record.patch.where])
+        touched: npt.NDArray[np.uint8] | bytes = b""
+        if record.patch is not None:
+            here = self.touched[record.patch.where]
+            touched = pack(here) if here.size > LARGE else here.copy()
         verdicts = self._verdicts.tobytes()
-        return _Step(record, touched, verdicts, self._prediction, self.extent, self.landmarks)
+        return _Step(
+            record,
+            touched,
+            verdicts,
+            self._prediction,
+            self.extent,
+            self.landmarks,
+            self.remote,
+        )
 
     def _place(self, record: Record) -> None:
         ((phase, index),) = record.body["frames"]
@@ -272,12 +289,12 @@ class History:
 
     def _apply(self, record: Record, patch: Patch) -> None:
         before, after = patch.labels()
-        self._put(record, patch, expected=before, labels=after)
+        where = patch.where
+        self._put(record, where, expected=before, labels=after)
         changed = before != after
-        self.touched[patch.where][changed] = _TOUCH.get(record.kind, Touch.NOBODY)
+        self.touched[where][changed] = _TOUCH.get(record.kind, Touch.NOBODY)
         # A frame that was judged and then changed waits for its verdict again.
-        frames = patch.where[:2]
-        self._verdicts[frames][changed.any(axis=(2, 3))] = _NONE
+        self._verdicts[where[:2]][changed.any(axis=(2, 3))] = _NONE
 
     def _mark_taken(self, record: Record) -> None:
         """A frame that was given is known as a whole, its background too."""
@@ -286,12 +303,12 @@ class History:
             pixels[pixels == Touch.NOBODY] = Touch.TAKEN
 
     def _put(
-        self, record: Record, patch: Patch, *, expected: LabelArray, labels: LabelArray
+        self, record: Record, where: Where, *, expected: LabelArray, labels: LabelArray
     ) -> None:
-        here = self.labels[patch.where]
-        if here.shape != expected.shape or not np.array_equal(here, expected):
+        here = self.labels[where]
+        if here.shape != expected.shape or (here != expected).any():
             raise _damaged(record)
-        self.labels[patch.where] = labels
+        here[...] = labels
 
     def _undo(self, record: Record) -> None:
         if not self._done or self._done[-1].record.number != record.body["of"]:
@@ -302,11 +319,16 @@ class History:
         patch = step.record.patch
         if patch is not None:
             before, after = patch.labels()
-            self._put(record, patch, expected=after, labels=before)
-            self.touched[patch.where] = unpack(step.touched, patch.shape)
+            self._put(record, patch.where, expected=after, labels=before)
+            touched = step.touched
+            if isinstance(touched, bytes):
+                touched = unpack(touched, patch.shape)
+            self.touched[patch.where] = touched
         self._verdicts = np.frombuffer(step.verdicts, np.uint8).reshape(self.shape[:2]).copy()
         self._prediction, self.extent = step.prediction, step.extent
         self.landmarks = step.landmarks
+        if step.record.kind is Kind.REMOTE:  # notes of early logs are no part of other steps
+            self.remote = step.remote
         self._undone.append(step)
 
     def _redo(self, record: Record) -> None:
@@ -318,15 +340,19 @@ class History:
         if record.kind is Kind.PHASES:
             self.ed, self.es = record.body["ed"], record.body["es"]
         elif record.kind is Kind.REMOTE:
-            self.remote = tuple(_outline(*parts) for parts in record.body["outlines"])
+            self.remote = outlines_of(record)
         elif record.kind is Kind.POSITION:
             self.position = (record.body["phase"], record.body["slice"])
         elif record.kind is Kind.FLAG:
             self.flagged = record.body["flagged"]
 
 
-def _outline(index: int, corners: list[list[float]], is_round: bool) -> Outline:
-    return Outline(int(index), tuple((float(y), float(x)) for y, x in corners), bool(is_round))
+def outlines_of(record: Record) -> tuple[Outline, ...]:
+    """What a record of a remote wall says was drawn."""
+    return tuple(
+        Outline(int(index), tuple((float(y), float(x)) for y, x in corners), bool(is_round))
+        for index, corners, is_round in record.body["outlines"]
+    )
 
 
 def _damaged(record: Record) -> InputError:

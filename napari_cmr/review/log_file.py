@@ -15,9 +15,9 @@ from napari_cmr.core import InputError
 from napari_cmr.review.record import Box, Kind, Patch, Record
 from napari_cmr.review.study_key import StackInfo
 
-FORMAT = 3
-"""2 since starts from given labels and marked slices are logged, 3 since remote walls are; older
-ones are read as they are."""
+FORMAT = 4
+"""2 since starts from given labels and marked slices are logged, 3 since remote walls are, 4 since
+undo takes those back; older ones are read as they are."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS project (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS stack (key TEXT PRIMARY KEY, info TEXT NOT NULL);
@@ -159,6 +159,7 @@ def _stack_row(info: StackInfo) -> tuple[str, str]:
 
 def _row(record: Record) -> tuple[Any, ...]:
     patch = record.patch
+    before, after = (None, None) if patch is None else patch.packed()
     return (
         record.stack,
         record.reader,
@@ -167,8 +168,8 @@ def _row(record: Record) -> tuple[Any, ...]:
         record.kind.value,
         record.model,
         None if patch is None else json.dumps(patch.box),
-        None if patch is None else patch.before,
-        None if patch is None else patch.after,
+        before,
+        after,
         json.dumps(record.body, allow_nan=False),
     )
 

@@ -20,6 +20,8 @@ Frame: TypeAlias = tuple[int, int]
 """(phase, slice), counted from 0."""
 
 _FAST = 1  # zlib's level: labels are long runs, so more effort saves little
+LARGE = 128 * 128
+"""Pixels of a box that is packed at once, which takes longer than a brush's dab."""
 
 
 class Kind(StrEnum):
@@ -44,8 +46,8 @@ class Kind(StrEnum):
 PIXELS = frozenset({Kind.STROKE, Kind.PREDICTION, Kind.INTERPOLATION, Kind.PROPAGATION, Kind.START})
 """Kinds that change labels; each carries a `Patch`."""
 
-STEPS = PIXELS | {Kind.SLICES, Kind.LANDMARK, Kind.VERDICT}
-"""Kinds that undo takes back, one at a time."""
+STEPS = PIXELS | {Kind.SLICES, Kind.LANDMARK, Kind.VERDICT, Kind.REMOTE}
+"""Kinds that undo takes back, one at a time; see `is_step`."""
 
 
 class Verdict(StrEnum):
@@ -56,22 +58,38 @@ class Verdict(StrEnum):
     REJECTED = "rejected"
 
 
-@dataclass(frozen=True)
 class Patch:
-    """Labels of a box before and after, packed by zlib from uint8 in C order."""
+    """Labels of a box before and after.
 
-    box: Box
-    before: bytes
-    after: bytes
-    _fresh: list[tuple[LabelArray, LabelArray]] = field(
-        default_factory=list, compare=False, repr=False
-    )
-    """What was packed just now: handed out once, so that a brush need not wait for unpacking."""
+    Parameters
+    ----------
+    box
+        Where they are.
+    before, after
+        As `pack` gives them: by zlib, from uint8 in C order.
+    """
+
+    __slots__ = ("_labels", "_packed", "box")
+
+    def __init__(self, box: Box, before: bytes, after: bytes) -> None:
+        self.box = box
+        self._packed: tuple[bytes, bytes] | None = (before, after)
+        self._labels: tuple[LabelArray, LabelArray] | None = None
 
     @classmethod
     def of(cls, box: Box, before: LabelArray, after: LabelArray) -> Patch:
-        """Pack two arrays of the box's shape."""
-        return cls(box, pack(before), pack(after), [(before.copy(), after.copy())])
+        """From two arrays of the box's shape.
+
+        They are packed now if they are large, and those of a brush, which must not wait for it,
+        when the log's thread asks for the bytes.
+        """
+        patch = cls.__new__(cls)
+        patch.box = box
+        patch._labels = labels = (before.copy(), after.copy())
+        for kept in labels:
+            kept.flags.writeable = False
+        patch._packed = (pack(before), pack(after)) if before.size > LARGE else None
+        return patch
 
     @property
     def where(self) -> tuple[slice, slice, slice, slice]:
@@ -83,17 +101,30 @@ class Patch:
         """Of the box."""
         return tuple(stop - start for start, stop in self.box)
 
+    def packed(self) -> tuple[bytes, bytes]:
+        """The labels before and after, packed; any thread may ask."""
+        labels = self._labels  # before looking whether they are packed, as then they go
+        if self._packed is None:
+            assert labels is not None
+            self._packed = pack(labels[0]), pack(labels[1])
+            self._labels = None
+        return self._packed
+
     def labels(self) -> tuple[LabelArray, LabelArray]:
-        """The labels before and after.
+        """The labels before and after, read-only.
 
         Raises
         ------
         InputError
             If what is packed is not of the box's size.
         """
-        if self._fresh:
-            return self._fresh.pop()
-        return unpack(self.before, self.shape), unpack(self.after, self.shape)
+        labels, packed = self._labels, self._packed
+        if packed is not None:
+            self._labels = None  # large: handed out once, to whom it was made for
+        if labels is not None:
+            return labels
+        assert packed is not None
+        return unpack(packed[0], self.shape), unpack(packed[1], self.shape)
 
 
 @dataclass(frozen=True)
@@ -128,6 +159,15 @@ class Record:
     body: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
+def is_step(record: Record) -> bool:
+    """Whether undo takes a record back.
+
+    A remote wall names its frames since it is a step; logs from before have it as a note, and
+    their undos count without it.
+    """
+    return record.kind in STEPS and (record.kind is not Kind.REMOTE or "frames" in record.body)
+
+
 def now() -> str:
     """The time for a record."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -135,18 +175,18 @@ def now() -> str:
 
 def inside(box: Box) -> tuple[slice, slice, slice, slice]:
     """Index of a box in an array of (phase, slice, row, column)."""
-    t, z, y, x = (slice(*ends) for ends in box)
-    return t, z, y, x
+    (t, t_end), (z, z_end), (y, y_end), (x, x_end) = box
+    return slice(t, t_end), slice(z, z_end), slice(y, y_end), slice(x, x_end)
 
 
 def changed_box(before: LabelArray, after: LabelArray) -> Box | None:
     """The smallest box that holds all differences of two 4-D arrays; None where there is none."""
     if before.shape[:2] == (1, 1):  # a stroke of the brush, which must not wait
-        different = before[0, 0] != after[0, 0]
-        rows = different.any(axis=1)
-        if not rows.any():
+        rows, columns = (before[0, 0] != after[0, 0]).nonzero()
+        if not rows.size:
             return None
-        return (0, 1), (0, 1), _ends(rows), _ends(different.any(axis=0))
+        first, last = int(columns.min()), int(columns.max())
+        return (0, 1), (0, 1), (int(rows[0]), int(rows[-1]) + 1), (first, last + 1)
     frames = np.array(
         [
             [not np.array_equal(a, b) for a, b in zip(*pair, strict=True)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ from napari_cmr.report.reviewing import TAKEN_BACK
 from napari_cmr.review.history import History
 from napari_cmr.review.project import Project
 from napari_cmr.review.reading import replay
-from napari_cmr.review.record import Frame, Kind, Record, Verdict
+from napari_cmr.review.record import Frame, Kind, Record, Verdict, is_step
 
 _ACTIONS = {
     Kind.STROKE: "corrected by hand",
@@ -50,12 +50,13 @@ def review_records(project: Project, stack: str) -> list[ReviewRecord]:
     found: list[ReviewRecord] = []
     for records in by_reader.values():
         history = replay(records, info.shape)
-        standing = [*history.steps, *_last_notes(records, history)]
+        steps = [step for step in history.steps if step.kind is not Kind.REMOTE]
+        standing = [*steps, *_last_notes(records, history)]
         found += _together(_one(r) for r in sorted(standing, key=lambda r: r.number))
     return sorted(found, key=_when)
 
 
-def _last_notes(records: Iterable[Record], history: History) -> list[Record]:
+def _last_notes(records: Sequence[Record], history: History) -> list[Record]:
     """The notes that hold: a flag that is still there, the last ED and ES, the remote wall."""
     last = {record.kind: record for record in records}
     notes = []
@@ -64,7 +65,9 @@ def _last_notes(records: Iterable[Record], history: History) -> list[Record]:
     if history.ed is not None or history.es is not None:
         notes.append(last[Kind.PHASES])
     if history.remote:
-        notes.append(last[Kind.REMOTE])
+        drawn = [step for step in history.steps if step.kind is Kind.REMOTE]
+        early = [r for r in records if r.kind is Kind.REMOTE and not is_step(r)]
+        notes.append([*early, *drawn][-1])
     return notes
 
 

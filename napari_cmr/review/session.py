@@ -261,7 +261,7 @@ class ReviewSession(OpenStudy):
         return self._corrected(reading, record)
 
     def undo(self) -> Record:
-        """Take back the last step that stands: a stroke, a prediction, a proposal, a verdict.
+        """Take back the last step that stands: a stroke, a prediction, a remote wall, a verdict.
 
         Returns
         -------
@@ -320,7 +320,7 @@ class ReviewSession(OpenStudy):
         self.changed.emit(PhasesSet(reading.stack.stack_id, ed, es))
 
     def set_remote(self, outlines: Iterable[Outline]) -> None:
-        """Compare late enhancement with the wall inside what the reader drew.
+        """Compare late enhancement with the wall inside what the reader drew, as one step.
 
         Parameters
         ----------
@@ -334,9 +334,9 @@ class ReviewSession(OpenStudy):
         """
         reading, drawn = self._chosen_reading(), tuple(outlines)
         check_remote(reading, drawn)
-        if drawn != reading.history.remote:
-            said = [[one.index, one.corners, one.is_round] for one in drawn]
-            self._note(reading, Kind.REMOTE, outlines=said)
+        record = editing.remote(reading, self._reader, drawn)
+        if record is not None:
+            self._log(reading, record)
             self.changed.emit(RemoteChosen(reading.stack.stack_id))
 
     def export(self, folder: Path) -> tuple[Path, ...]:

@@ -51,6 +51,7 @@ _NAMES = {
     Kind.START: "start from given labels",
     Kind.SLICES: "mark of slices",
     Kind.LANDMARK: "place of a landmark",
+    Kind.REMOTE: "remote wall",
     Kind.VERDICT: "verdict",
 }
 
@@ -104,8 +105,6 @@ class Corrections:
             session, stage, panel, runner, lambda: self.tools.only, panels.say
         )
         self._numbers = _timer(runner, NUMBERS_MS, show_numbers)
-        # Words can wait until the stroke is drawn: they take as long as napari's dab does.
-        self._words = _timer(runner, 0, self.show_state)
         self._position = _timer(runner, POSITION_MS, self._note_position)
         self._add_keys()
         self._connect(panel)
@@ -118,14 +117,12 @@ class Corrections:
         self._session.project.close()
 
     def on_changed(self, event: Event) -> None:
-        """Draw what happened to the session."""
+        """Draw what happened to the session; after a stroke `show_state` is still to be called."""
         match event:
             case Corrected(box=box):
                 if not self._in_stroke:  # what the brush drew is on the layer already
                     self._stage.show_labels(self._labels(), box)
-                self._panels.review.set_can_go(undo=True, redo=False)
                 self._numbers.start()
-                self._words.start()
                 self.proposals.drop()
                 return
             case Undone(step=step, again=again):

@@ -59,6 +59,12 @@ def test_a_drawn_region_becomes_the_remote_wall_and_scar_follows(lge, viewer, qt
     assert 41 <= rows.min() < rows.max() <= 59
     assert 14 <= columns.min() < columns.max() <= 26
     assert shown.data.sum() == len(rows)
+    press(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert float(text()) > 2 * lge.share
+    assert "Took back a remote wall at phase 0, slice 2" in lge.message.text()
+    assert not panel.automatic.isEnabled()
+    click(qtbot, lge.review.redo)
+    assert float(text()) == pytest.approx(lge.share, abs=0.2)
     click(qtbot, panel.automatic)
     assert float(text()) > 2 * lge.share
     assert not panel.automatic.isEnabled()

@@ -12,7 +12,9 @@ from napari_cmr.cli.reporting import Kind as ReportKind
 from napari_cmr.cli.reporting import report as verb
 from napari_cmr.core import InputError, Segmentation, Stack, Structure
 from napari_cmr.measure import Outline
-from napari_cmr.review import Extent, Project, enhancement_of
+from napari_cmr.review import Extent, Project, enhancement_of, review_records
+from napari_cmr.review.acted import Acted
+from napari_cmr.review.record import Kind
 from tests.measure.shells import CENTRE, ellipsoid_shell, oriented
 from tests.report.test_report import html_text
 from tests.review.conftest import dab, opened
@@ -72,6 +74,49 @@ def test_a_region_is_kept_with_the_work(session, project, lge):
     again = opened(lge.folder, project)
     assert percent(again) == expected
     assert again.reading.history.remote == ON_THE_LEFT
+
+
+def test_a_region_is_undone_and_done_again_as_one_step_and_so_reopens(session, project, lge):
+    first, then = ON_THE_LEFT[:1], ON_THE_LEFT[1:]
+    alone = session.reading.history.n_steps
+    for outlines in (first, then, then, ()):  # the same region twice is one step
+        session.set_remote(outlines)
+    history = session.reading.history
+    assert history.n_steps == alone + 3
+    for expected in (then, first, ()):
+        step = session.undo()
+        assert history.remote == expected
+    assert Acted(step, (96, 96)).frames == ((0, 1),)
+    region = Acted(step, (96, 96)).mask((0, 1))
+    assert region.sum() == pytest.approx(np.pi * 10 * 6, rel=0.05)  # an ellipse's area
+    assert region[40:61, 14:27].sum() == region.sum()
+    session.redo()
+    share = percent(session)
+    assert history.remote == first
+    assert project.flush()
+    again = opened(lge.folder, project)
+    assert again.reading.history.remote == first
+    assert percent(again) == share
+    again.undo()
+    assert again.reading.history.remote == ()
+    assert again.redo().kind is Kind.REMOTE
+    assert review_records(project, again.reading.key)[-1].action == "drew the remote wall"
+
+
+def test_a_log_from_when_undo_left_the_remote_wall_replays_as_it_was(session, project, lge):
+    reading = session.reading
+    said = [[one.index, one.corners, one.is_round] for one in ON_THE_LEFT]
+    dab(session, phase=0)
+    session._note(reading, Kind.REMOTE, outlines=said)  # as it was written then
+    assert session.undo().kind is Kind.STROKE
+    assert reading.history.remote == ON_THE_LEFT
+    assert project.flush()
+    again = opened(lge.folder, project)
+    assert again.reading.history.remote == ON_THE_LEFT
+    again.set_remote(())
+    again.undo()
+    told = [one.action for one in review_records(project, again.reading.key)]
+    assert told == ["segmented", "drew the remote wall"]
 
 
 def test_a_region_that_holds_no_wall_is_refused_and_changes_nothing(session):
