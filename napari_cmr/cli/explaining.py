@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 OF_CINE = ("volume", "ef", "mass", "disease")
 OF_TRANSFORMER = ("rollout", "head")
+VOLUMES = ("LV", "MYO", "RV", "INFARCT", "MVO")
 METHODS = ("integrated", "gradcam", "occlusion", "gradient", *OF_TRANSFORMER)
 CASCADE = (0.1, 0.25, 0.5, 0.75)
 
@@ -37,8 +38,8 @@ def explain(
     target: Annotated[
         str,
         typer.Option(
-            help="volume:LV, volume:MYO, volume:RV, ef, mass, disease[:CLASS], sequence[:CLASS], "
-            "view[:CLASS], scar[:CLASS], feature."
+            help="volume:LV, volume:MYO, volume:RV (of LGE INFARCT, MVO and no RV), ef, mass, "
+            "disease[:CLASS], sequence[:CLASS], view[:CLASS], scar[:CLASS], feature."
         ),
     ],
     out: Annotated[Path, typer.Option(help="NIfTI to write the map to; a .json goes beside it.")],
@@ -113,8 +114,9 @@ def _check_words(target: str, method: str, model: str | None) -> None:
     kind, _, what = target.partition(":")
     if kind not in OF_CINE:
         return  # nothing is segmented for it
-    if kind == "volume" and what.upper() not in ("", "LV", "MYO", "RV"):
-        raise InputError(f"There is no structure '{what}'; say volume:LV, volume:MYO or volume:RV.")
+    if kind == "volume" and what.upper() not in ("", *VOLUMES):
+        known = ", ".join(f"volume:{name}" for name in VOLUMES)
+        raise InputError(f"There is no structure '{what}'; there are {known}.")
     if method not in METHODS:
         raise InputError(f"There is no method '{method}'; there are {', '.join(METHODS)}.")
     if method in OF_TRANSFORMER and model is None:

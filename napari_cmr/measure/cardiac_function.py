@@ -20,6 +20,8 @@ from napari_cmr.measure.volumes import WALL, millilitres_per_unit, relative_volu
 
 MYOCARDIAL_DENSITY_G_PER_ML = 1.05
 """Schulz-Menger et al., J Cardiovasc Magn Reson 2020;22:19 (SCMR post-processing)."""
+ONE_PHASE = "Only one phase is segmented: its volume stands as EDV, and there is no EF."
+"""A note that late enhancement, which has one phase, need not bear."""
 
 
 def function(
@@ -149,7 +151,7 @@ def _choose_phases(curves: _Curves, ed: int | None, es: int | None) -> _Phases:
             found_ed, found_es, "reader", (*notes, *_reader_notes(curve, found_ed, found_es))
         )
     if len(present) == 1:
-        notes.append("Only one phase is segmented: its volume stands as EDV, and there is no EF.")
+        notes.append(ONE_PHASE)
         return _Phases(found_ed, found_ed, "only phase", tuple(notes))
     notes += _tie_notes(curve, found_ed, found_es)
     return _Phases(found_ed, found_es, "volume curve", tuple(notes))

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from collections.abc import Sequence as Many
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_cmr.core import Cancel, InputError, Progress, Segmentation, Stack
+from napari_cmr.core import Cancel, InputError, Progress, Segmentation, Sequence, Stack, View
+from napari_cmr.nets.segmenter_tasks import task_of
+from napari_cmr.review.enhancement import is_enhancement
+from napari_cmr.review.learned import model_in_use
 from napari_cmr.review.session import ReviewSession
 from napari_cmr.review.task import Task
 
 if TYPE_CHECKING:
     from napari_cmr.learn.saliency import Explanation
+
+OF_SEGMENTER = ("volume", "ef", "mass")
+"""What is asked of a segmenter."""
 
 
 def explaining(
@@ -20,7 +27,7 @@ def explaining(
     method: str,
     then: Callable[[Explanation], None],
     *,
-    phases: Sequence[int] | None = None,
+    phases: Many[int] | None = None,
     model: str | Path | None = None,
     check: bool = True,
     options: dict[str, Any] | None = None,
@@ -35,19 +42,27 @@ def explaining(
         Takes the explanation, in the thread that owns the session.
     phases
         For the targets that are asked phase by phase; ED and ES if None.
+    model
+        Name or folder; if None the version that the project uses for such stacks where a segmenter
+        is asked, else the shelf's best.
     check
         Whether the map is made again with shuffled weights.
 
     Raises
     ------
     InputError
-        If no stack is chosen, or the target needs labels and there are none.
+        If no stack is chosen, the stack does not allow the question, or the target needs labels
+        and there are none.
     """
     stack, found = session.stack, session.segmentation
     if stack is None:
         raise InputError("No stack is chosen; open a study and choose one first.")
+    check_question(stack, target)
+    kind = target.partition(":")[0]
+    if model is None and kind in OF_SEGMENTER:
+        model = model_in_use(session.project, task_of(stack))
     measures = session.measures
-    needs_phases = target.partition(":")[0] in ("ef", "mass", "disease")
+    needs_phases = kind in ("ef", "mass", "disease") and not is_enhancement(stack)
     if needs_phases and (found is None or measures is None):
         raise InputError("This needs end diastole and end systole; segment the stack first.")
     ed, es = (0, 0) if measures is None else (measures.ed_phase, measures.es_phase)
@@ -72,6 +87,28 @@ def explaining(
     return Task("Explaining", run, then)
 
 
+def check_question(stack: Stack, target: str) -> None:
+    """Refuse what makes no sense of a stack, before a network is loaded.
+
+    Raises
+    ------
+    InputError
+        If it does not.
+    """
+    kind = target.partition(":")[0]
+    if kind in ("ef", "disease") and stack.sequence is Sequence.LGE:
+        what = {"ef": "ejection fraction", "disease": "disease group"}[kind]
+        raise InputError(
+            f"Late enhancement has one phase, which gives no {what}; ask for a volume, the mass or "
+            "late enhancement, or open the cine."
+        )
+    if kind in (*OF_SEGMENTER, "disease") and stack.view not in (View.SAX, View.UNKNOWN):
+        raise InputError(
+            "Volumes, mass and what follows from them are explained on short-axis stacks; "
+            f"{stack.stack_id} is {stack.view}."
+        )
+
+
 def explained(
     stack: Stack,
     target: str,
@@ -80,15 +117,22 @@ def explained(
     segmentation: Segmentation | None,
     ed: int,
     es: int,
-    phases: Sequence[int],
+    phases: Many[int],
     model: str | Path | None = None,
     check: bool = True,
-    stages: Sequence[float] = (),
+    stages: Many[float] = (),
     options: dict[str, Any] | None = None,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
 ) -> Explanation:
-    """Explain one number of a stack; the labels, where there are any, say where the heart is."""
+    """Explain one number of a stack; the labels, where there are any, say where the heart is.
+
+    Raises
+    ------
+    InputError
+        If the stack or the model does not allow the question.
+    """
+    check_question(stack, target)
     from napari_cmr.learn import saliency  # imports torch, which takes seconds
 
     question, title = saliency.ask(

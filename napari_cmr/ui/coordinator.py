@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from qtpy.QtCore import QTimer
 
 from napari_cmr import io
-from napari_cmr.core import Cancel, InputError, Measures, Progress
+from napari_cmr.core import Cancel, InputError, Measures, Progress, Stack
 from napari_cmr.io import Catalogue
 from napari_cmr.review import (
     Corrected,
@@ -46,6 +46,9 @@ from napari_cmr.ui.task_runner import TaskRunner
 from napari_cmr.ui.viewing import Viewing
 from napari_cmr.ui.viewing_panel import ViewingPanel
 
+WORDS_MS = 50
+"""How long after a stroke the panels follow, so that strokes in a row share one drawing of them."""
+
 
 class Panels(Protocol):
     """What the coordinator connects."""
@@ -66,7 +69,7 @@ class Panels(Protocol):
     def set_can_save(self, can_save: bool) -> None:
         """There is, or is not, something to save."""
 
-    def show_numbers(self, measures: Measures | None) -> None:
+    def show_numbers(self, measures: Measures | None, stack: Stack | None) -> None:
         """Keep the main numbers in sight."""
 
     def bring(self, tab: Tab) -> None:
@@ -118,10 +121,12 @@ class Coordinator:
         self.corrections = Corrections(
             viewer, session, self.stage, panels, self.keys, runner, self._draw_numbers
         )
-        # Once a stroke is drawn: the brush must not wait for it.
+        # Words can wait until a stroke is drawn: they take as long as napari's dab does.
         self._later = QTimer(runner)
         self._later.setSingleShot(True)
+        self._later.setInterval(WORDS_MS)
         self._later.timeout.connect(self._draw_state)
+        self._later.timeout.connect(self.corrections.show_state)
         session.changed.connect(self._on_changed)
         viewer.layers.events.inserted.connect(self._on_layer)
         self._connect_panels()
@@ -318,6 +323,11 @@ class Coordinator:
             self.choose(self.session.stack.stack_id, spacing)
 
     def _on_changed(self, event: Event) -> None:
+        if isinstance(event, Corrected):  # first, as the brush waits for it
+            self.corrections.on_changed(event)
+            if not self._later.isActive():
+                self._later.start()
+            return
         match event:
             case StudyOpened(catalogue=catalogue):
                 self.stage.clear(keep=catalogue)
@@ -336,10 +346,7 @@ class Coordinator:
                 self._draw_contours()
                 self._draw_reading()
         self.corrections.on_changed(event)
-        if isinstance(event, Corrected):
-            self._later.start()
-        else:
-            self._draw_state()
+        self._draw_state()
 
     def _draw_state(self) -> None:
         """What follows from the labels beside the picture."""
@@ -381,9 +388,9 @@ class Coordinator:
     def _draw_numbers(self) -> None:
         session, panels = self.session, self._panels
         panels.set_can_save(session.segmentation is not None)
-        panels.show_numbers(session.measures)
+        panels.show_numbers(session.measures, session.stack)
         self.beside.show_numbers()
-        panels.measures.show_measures(session.measures, session.segmentation)
+        panels.measures.show_measures(session.measures, session.segmentation, session.stack)
         panels.measures.show_phase(self.stage.phase)
 
     def _on_layer(self, event: Any) -> None:

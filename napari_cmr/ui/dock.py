@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_cmr.core import InputError, Measures
+from napari_cmr.core import InputError, Measures, Stack
 from napari_cmr.io import Catalogue
 from napari_cmr.report.style import RESEARCH_USE
 from napari_cmr.review import Predictor, Project, ReviewSession
@@ -101,9 +101,9 @@ class CardiacDock(QWidget):
             + ("#a33a1a;" if error else "#3c5f7a;")
         )
 
-    def show_numbers(self, measures: Measures | None) -> None:
+    def show_numbers(self, measures: Measures | None, stack: Stack | None = None) -> None:
         """Keep the main numbers in sight under the tabs that have no table of them."""
-        self.numbers.setText("" if measures is None else summary(measures))
+        self.numbers.setText("" if measures is None else summary(measures, stack))
         self._hide_numbers()
 
     def bring(self, tab: Tab) -> None:

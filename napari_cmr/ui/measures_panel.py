@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_cmr.core import Measures, Segmentation, Structure
+from napari_cmr.core import Measures, Segmentation, Stack, Structure
 from napari_cmr.core.palette import COLOURS
+from napari_cmr.measure.cardiac_function import ONE_PHASE
+from napari_cmr.review.enhancement import is_enhancement
 from napari_cmr.ui.curve import VolumeCurve
 
 _DASH = "\N{EN DASH}"
@@ -37,6 +39,16 @@ _ROWS = (
 )
 
 
+_OF_ENHANCEMENT = frozenset({"mass_g"})
+
+
+def names_shown(stack: Stack | None) -> frozenset[str]:
+    """The numbers of `Measures` that make sense of a stack; late enhancement has one phase."""
+    if stack is not None and is_enhancement(stack):
+        return _OF_ENHANCEMENT
+    return frozenset(name for row in _ROWS for name in (row.lv, row.rv) if name is not None)
+
+
 class MeasuresPanel(QWidget):
     """Emits where to go and which phases are ED and ES; draws measures."""
 
@@ -52,6 +64,8 @@ class MeasuresPanel(QWidget):
         self.curve = VolumeCurve()
         self.curve.phase_wanted.connect(self.phase_wanted)
         self.values: dict[str, QLabel] = {}
+        self._heads: list[QLabel] = []
+        self._words: list[tuple[QLabel, QLabel]] = []
         self.notes = QLabel()
         self.notes.setWordWrap(True)
         layout = QVBoxLayout(self)
@@ -64,10 +78,20 @@ class MeasuresPanel(QWidget):
         self.show_measures(None)
 
     def show_measures(
-        self, measures: Measures | None, segmentation: Segmentation | None = None
+        self,
+        measures: Measures | None,
+        segmentation: Segmentation | None = None,
+        stack: Stack | None = None,
     ) -> None:
-        """Draw measures, or none, and what is to be known of the segmentation behind them."""
+        """Draw measures, or none, and what is to be known of the segmentation behind them.
+
+        Parameters
+        ----------
+        stack
+            What they are of; numbers that make no sense of it are not there.
+        """
         self._measures = measures
+        self._show_rows(names_shown(stack))
         for name, label in self.values.items():
             label.setText(_text(measures, name))
         self.curve.setVisible(measures is not None and _n_volumes(measures) > 1)
@@ -83,7 +107,18 @@ class MeasuresPanel(QWidget):
         self.curve.show_measures(measures)
         self.ed.setText(_phase_text(measures, measures.ed_phase))
         self.es.setText(_phase_text(measures, measures.es_phase))
-        self.notes.setText("\n".join(_notes(measures, segmentation)))
+        self.notes.setText("\n".join(_notes(measures, segmentation, stack)))
+
+    def _show_rows(self, names: frozenset[str]) -> None:
+        for row, words in zip(_ROWS, self._words, strict=True):
+            kept = {name for name in (row.lv, row.rv) if name in names}
+            for word in words:
+                word.setVisible(bool(kept))
+            for name in (row.lv, row.rv):
+                if name is not None:
+                    self.values[name].setVisible(name in kept)
+        for head, of in zip(self._heads, ("lv", "rv"), strict=True):
+            head.setVisible(any(getattr(row, of) in names for row in _ROWS))
 
     def show_phase(self, phase: int) -> None:
         """Move the curve's line."""
@@ -102,6 +137,7 @@ class MeasuresPanel(QWidget):
             (("LV", Structure.LV), ("RV", Structure.RV)), start=1
         ):
             head = QLabel(f"<b style='color:{COLOURS[structure]}'>{title}</b>")
+            self._heads.append(head)
             table.addWidget(head, 0, column, Qt.AlignmentFlag.AlignRight)
         for line, row in enumerate(_ROWS, start=1):
             title = QLabel(row.title)
@@ -111,7 +147,9 @@ class MeasuresPanel(QWidget):
                 if name is not None:
                     self.values[name] = _number_label()
                     table.addWidget(self.values[name], line, column)
-            table.addWidget(QLabel(row.unit), line, 3)
+            unit = QLabel(row.unit)
+            table.addWidget(unit, line, 3)
+            self._words.append((title, unit))
         table.setColumnStretch(4, 1)
         return table
 
@@ -144,14 +182,14 @@ class MeasuresPanel(QWidget):
             self.phase_wanted.emit(getattr(self._measures, phase))
 
 
-def summary(measures: Measures) -> str:
-    """The main numbers, those that there are: a line a ventricle."""
-    lines = []
+def summary(measures: Measures, stack: Stack | None = None) -> str:
+    """The main numbers, those that there are and make sense of the stack: a line a ventricle."""
+    lines, shown = [], names_shown(stack)
     for title, names in (
         ("LV", ("edv_ml", "esv_ml", "ef_percent", "mass_g")),
         ("RV", ("rv_edv_ml", "rv_esv_ml", "rv_ef_percent")),
     ):
-        known = [(n, row) for row in _ROWS for n in (row.lv, row.rv) if n in names]
+        known = [(n, row) for row in _ROWS for n in (row.lv, row.rv) if n in names and n in shown]
         parts = [
             f"{row.title} {_text(measures, name)} {row.unit}"
             for name, row in known
@@ -185,11 +223,13 @@ def _phase_text(measures: Measures, phase: int) -> str:
     return f"phase {phase}{time}"
 
 
-def _notes(measures: Measures, segmentation: Segmentation | None) -> list[str]:
+def _notes(measures: Measures, segmentation: Segmentation | None, stack: Stack | None) -> list[str]:
     lines = []
     if segmentation is not None:
         lines += [f"Contours by {segmentation.model}."] if segmentation.model else []
         lines += [str(finding) for finding in segmentation.findings]
     if measures.phases_set_by == "reader":
         lines.append("ED and ES were set by the reader.")
-    return [*lines, *measures.notes, f"{measures.papillary_convention.capitalize()}."]
+    late = stack is not None and is_enhancement(stack)
+    lines += [note for note in measures.notes if not (late and note == ONE_PHASE)]
+    return [*lines, f"{measures.papillary_convention.capitalize()}."]

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_cmr.core import InputError, Stack, Uncertainty
 from napari_cmr.review import Corrected, Event, ReviewSession
+from napari_cmr.review.enhancement import is_enhancement
 from napari_cmr.review.explaining import explaining
 from napari_cmr.ui.overlays import Overlays
 from napari_cmr.ui.stage import Stage
@@ -101,10 +102,13 @@ class Why:
         runner.ended.connect(panel.set_idle)
 
     def _phases(self, wish: Wish) -> list[int] | None:
+        stack = self._session.stack
+        if stack is not None and is_enhancement(stack):
+            return [0]
         if wish.target.startswith("volume") and wish.when == "ends":
             return None
         if wish.target.startswith("volume") and wish.when == "all":
-            return list(range(self._session.stack.shape[0])) if self._session.stack else None
+            return list(range(stack.shape[0])) if stack else None
         return [self._stage.phase]
 
     def _take(self, stack: Stack | None, found: Explanation) -> None:
@@ -148,6 +152,7 @@ class Why:
             self._doubt = doubt
             self.overlays.remove("doubt")
         panel.set_has_stack(stack is not None)
+        panel.show_targets(enhancement=stack is not None and is_enhancement(stack))
         panel.show_doubt(
             "" if doubt is None else _told(doubt), None if doubt is None else doubt.slices
         )

@@ -26,6 +26,8 @@ TARGETS = {
     "LV cavity volume": "volume:LV",
     "Myocardium volume": "volume:MYO",
     "RV cavity volume": "volume:RV",
+    "Infarct volume": "volume:INFARCT",
+    "Obstruction volume": "volume:MVO",
     "Ejection fraction": "ef",
     "LV mass": "mass",
     "Disease group": "disease",
@@ -33,6 +35,8 @@ TARGETS = {
     "Late enhancement": "scar",
     "Feature of the transformer": "feature",
 }
+OF_CINE = ("volume:RV", "ef", "disease")
+OF_ENHANCEMENT = ("volume:INFARCT", "volume:MVO", "scar")
 METHODS = {
     "Integrated gradients": "integrated",
     "GradCAM++": "gradcam",
@@ -83,7 +87,6 @@ class WhyPanel(QWidget):
         self.show_doubt_box = QCheckBox("Show on the images")
         self.doubt_slider = _slider(60)
         self.target, self.method, self.when = QComboBox(), QComboBox(), QComboBox()
-        self.target.addItems(list(TARGETS))
         self.when.addItems(list(WHEN))
         self.block, self.head = QSpinBox(), QSpinBox()
         self.block.setRange(0, 11)
@@ -95,9 +98,10 @@ class WhyPanel(QWidget):
         self.bar = QProgressBar()
         self.show_map_box = QCheckBox("Show on the images")
         self.map_slider = _slider(70)
-        self._has_stack = False
+        self._has_stack = self._one_phase = False
         self._connect()
         self._lay_out()
+        self.show_targets(enhancement=False)
         self._fill_methods()
         self.show_doubt("", None)
         self.show_scores((), failed="")
@@ -114,6 +118,21 @@ class WhyPanel(QWidget):
             self.block.value(),
             self.head.value(),
         )
+
+    def show_targets(self, *, enhancement: bool) -> None:
+        """Offer what can be asked of late enhancement, or of any other stack."""
+        left_out = OF_CINE if enhancement else OF_ENHANCEMENT
+        titles = [title for title, target in TARGETS.items() if target not in left_out]
+        if titles == [self.target.itemText(i) for i in range(self.target.count())]:
+            return
+        chosen = self.target.currentText()
+        self.target.blockSignals(True)  # half a list has no target to fill methods for
+        self.target.clear()
+        self.target.addItems(titles)
+        self.target.setCurrentText(chosen)  # the first where it is gone
+        self.target.blockSignals(False)
+        self._one_phase = enhancement
+        self._fill_methods()
 
     def show_doubt(self, text: str, slices: object) -> None:
         """Draw ``(t, z)`` uncertainties and what they come to; None where there are none."""
@@ -184,7 +203,7 @@ class WhyPanel(QWidget):
         one_head = OF_TRANSFORMER.get(method) == "head"
         self._choices.setRowVisible(self._head_row, one_head)
         by_phase = TARGETS[self.target.currentText()].startswith("volume")
-        self._choices.setRowVisible(self.when, by_phase)
+        self._choices.setRowVisible(self.when, by_phase and not self._one_phase)
 
     def _lay_out(self) -> None:
         doubt = QGroupBox("How sure is the model?")

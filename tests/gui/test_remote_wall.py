@@ -70,6 +70,22 @@ def test_a_drawn_region_becomes_the_remote_wall_and_scar_follows(lge, viewer, qt
     assert not panel.automatic.isEnabled()
 
 
+def test_late_enhancement_shows_mass_and_scar_and_nothing_of_a_beating_heart(lge):
+    words = [w.text() for pair in lge.measures._words for w in pair if not w.isHidden()]
+    assert words == ["Mass", "g"]
+    assert not lge.measures.values["mass_g"].isHidden()
+    assert lge.measures.values["edv_ml"].isHidden()
+    assert "EDV" not in lge.measures.notes.text() + lge.numbers.text()
+    assert "Mass" in lge.numbers.text()
+    targets = [lge.why.target.itemText(i) for i in range(lge.why.target.count())]
+    assert "Infarct volume" in targets
+    assert not {"Ejection fraction", "RV cavity volume", "Disease group"} & set(targets)
+    lge.why.show_targets(enhancement=False)
+    again = [lge.why.target.itemText(i) for i in range(lge.why.target.count())]
+    assert "Ejection fraction" in again
+    assert "Infarct volume" not in again
+
+
 def test_regions_on_several_slices_count_together_and_a_selected_one_alone(lge, viewer, qtbot):
     rulers = lge.coordinator.viewing.rulers
     for index in (1, 2):

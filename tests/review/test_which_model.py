@@ -9,6 +9,7 @@ import pytest
 from napari_cmr import nets, phantom
 from napari_cmr.core import InputError, Segmentation, Sequence, View
 from napari_cmr.review import Project, sax_predictor
+from napari_cmr.review.explaining import explained, explaining
 from napari_cmr.review.learned import project_predictor
 
 SMALL = phantom.PhantomConfig(n_phases=2, n_slices=3, rows=24, columns=24, pixel_mm=(8.0, 8.0))
@@ -61,6 +62,45 @@ def test_a_project_s_version_is_asked_for_by_the_stack_s_task(asked, cine, enhan
     find.in_order(enhanced, [0], lambda *_: None, None, None)
     late = (None, "lge_sax_seg")
     assert asked == [("cine-sax-unet", "cine_sax_seg"), late, late]
+
+
+def test_why_asks_the_segmenter_of_the_stack_s_task(cine, enhanced, monkeypatch):
+    from napari_cmr.learn.saliency import asking
+
+    wanted = []
+
+    def load(name=None, *, task):
+        wanted.append((name, task))
+        raise InputError("asked")
+
+    monkeypatch.setattr(asking, "load_model", load)
+    none = {"segmentation": None, "ed": 0, "es": 0, "phases": [0]}
+    for target in ("volume:INFARCT", "mass", "feature"):
+        with pytest.raises(InputError, match="asked"):
+            explained(enhanced, target, "gradient", **none)
+    assert {task for _, task in wanted} == {"lge_sax_seg"}
+    with pytest.raises(InputError, match="asked"):
+        explained(cine, "volume:LV", "gradient", **none)
+    assert wanted[-1] == (None, "cine_sax_seg")
+    for target in ("ef", "disease:DCM"):
+        with pytest.raises(InputError, match="Late enhancement has one phase"):
+            explained(enhanced, target, "gradient", **none)
+    with pytest.raises(InputError, match="explained on short-axis stacks"):
+        explained(replace(cine, view=View.CH4), "volume:LV", "gradient", **none)
+
+
+def test_why_asks_the_version_in_use(enhanced, monkeypatch):
+    monkeypatch.setattr("napari_cmr.review.explaining.model_in_use", lambda _, task: f"own {task}")
+    used = []
+    monkeypatch.setattr(
+        "napari_cmr.review.explaining.explained", lambda *_, model, **__: used.append(model)
+    )
+    session = SimpleNamespace(
+        stack=enhanced, segmentation=None, measures=None, project=Project.in_memory("for a test")
+    )
+    for target in ("volume:LV", "mass", "sequence"):
+        explaining(session, target, "gradient", lambda _: None)()
+    assert used == ["own lge_sax_seg", "own lge_sax_seg", None]
 
 
 def test_another_view_is_refused(asked, enhanced):

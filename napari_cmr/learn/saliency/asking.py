@@ -10,8 +10,9 @@ from napari_cmr.learn.heads.over_manifest import load_head
 from napari_cmr.learn.saliency.class_targets import disease, feature, picture_class, scar
 from napari_cmr.learn.saliency.question import Question
 from napari_cmr.learn.saliency.targets import SegmenterView, ejection_fraction, mass, volume
-from napari_cmr.nets import find_heart, load_model
+from napari_cmr.nets import Model, find_card, find_heart, load_model
 from napari_cmr.nets.encoders import load_encoder
+from napari_cmr.nets.segmenter_tasks import CINE, task_of
 
 ENCODER = "cmr-vit-mim"
 
@@ -37,7 +38,8 @@ def ask(
     phases
         What a volume is explained in; the first of them for `feature`.
     model
-        Name or folder; the shelf's best of the target's task if None.
+        Name or folder; the shelf's best of the target's task if None. A volume or mass of late
+        enhancement is the late-enhancement segmenter's.
 
     Raises
     ------
@@ -63,7 +65,7 @@ def ask(
 
 
 TARGETS = {
-    "volume": "volume:LV, volume:MYO or volume:RV, by phase",
+    "volume": "volume:LV, volume:MYO or volume:RV, by phase; INFARCT, MVO of late enhancement",
     "ef": "what moves the LV ejection fraction",
     "mass": "the LV's mass",
     "disease": "disease, or disease:DCM and so on: one of the five groups",
@@ -91,7 +93,7 @@ def _of_segmenter(
     phases: Sequence[int],
     model: str | Path | None,
 ) -> tuple[Question, str]:
-    view = SegmenterView.of(stack, load_model(model))
+    view = SegmenterView.of(stack, _segmenter(stack, model))
     if kind == "ef":
         return ejection_fraction(view, ed, es), view.model.title
     if kind == "mass":
@@ -102,8 +104,16 @@ def _of_segmenter(
     return volume(view, name, phases), view.model.title
 
 
+def _segmenter(stack: Stack, model: str | Path | None) -> Model:
+    """The segmenter of the stack's task; a cine model that is named is taken for what it is."""
+    task = task_of(stack)
+    if model is not None and find_card(model).task == CINE:
+        task = CINE
+    return load_model(model, task=task)
+
+
 def _of_encoder(stack: Stack, phase: int, model: str | Path | None) -> tuple[Question, str]:
     card, encoder, _ = load_encoder(model or ENCODER)
-    heart = find_heart(stack, load_model())
+    heart = find_heart(stack, load_model(task=task_of(stack)))
     question = feature(stack, card, encoder, heart, phase)
     return question, f"{card.name} {card.version}"

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from napari_cmr.core import FloatArray, InputError, Stack, Structure
 from napari_cmr.learn.saliency.question import Explained, MapArray, Question
 from napari_cmr.measure import MYOCARDIAL_DENSITY_G_PER_ML
-from napari_cmr.measure.volumes import millilitres_per_unit, relative_slabs
+from napari_cmr.measure.volumes import WALL, millilitres_per_unit, relative_slabs
 from napari_cmr.nets import Model, find_heart
 from napari_cmr.nets.crop import Crop
 from napari_cmr.nets.neighbours import slice_distance, stride
@@ -154,6 +154,8 @@ _SOFT = (
 def volume(view: SegmenterView, structure: str, phases: Iterable[int]) -> Question:
     """What makes a structure's volume, summed over phases; each phase's map is its own.
 
+    The myocardium's is that of the wall, scar included.
+
     Raises
     ------
     InputError
@@ -164,10 +166,11 @@ def volume(view: SegmenterView, structure: str, phases: Iterable[int]) -> Questi
             f"{view.model.title} finds no {structure}; it finds {', '.join(view.structures[1:])}."
         )
     wanted = sorted(set(phases))
-    value = float(np.mean([view.volumes(phase)[structure] for phase in wanted]))
+    parts = _wall(view) if structure == Structure.MYO.name else (structure,)
+    value = float(np.mean([sum(view.volumes(phase)[p] for p in parts) for phase in wanted]))
     title = f"{Structure[structure].title}, volume"
     title += f" in phase {wanted[0]}" if len(wanted) == 1 else f", mean of {len(wanted)} phases"
-    weights = {phase: {structure: 1 / len(wanted)} for phase in wanted}
+    weights = {phase: dict.fromkeys(parts, 1 / len(wanted)) for phase in wanted}
     return view.question(title, _ml(view), value, weights, (_SOFT,))
 
 
@@ -192,12 +195,17 @@ def ejection_fraction(view: SegmenterView, ed: int, es: int) -> Question:
 
 
 def mass(view: SegmenterView, ed: int) -> Question:
-    """What makes the LV's mass, at end diastole."""
-    grams = MYOCARDIAL_DENSITY_G_PER_ML
+    """What makes the LV's mass, at end diastole; of late enhancement in its one phase."""
+    grams, wall, found = MYOCARDIAL_DENSITY_G_PER_ML, _wall(view), view.volumes(ed)
     known = view.stack.geometry.spacing_known
-    value = grams * view.volumes(ed)["MYO"]
+    value = grams * sum(found[part] for part in wall)
     unit = "g" if known else ""
-    return view.question("LV mass", unit, value, {ed: {"MYO": grams}}, (_SOFT,))
+    return view.question("LV mass", unit, value, {ed: dict.fromkeys(wall, grams)}, (_SOFT,))
+
+
+def _wall(view: SegmenterView) -> tuple[str, ...]:
+    """The myocardium, with what is scarred of it where the model tells that apart."""
+    return tuple(s.name for s in WALL if s.name in view.structures)
 
 
 def _ml(view: SegmenterView) -> str:

@@ -166,6 +166,17 @@ def test_scar_is_the_heads_logit_of_scars_share_of_the_wall(scar_head):
         scar(make_stack(2), scar_head)
 
 
+def test_the_wall_of_late_enhancement_is_that_with_what_is_scarred_of_it(scar_head):
+    view = SegmenterView.of(make_stack(1), scar_head.segmenter)
+    soft = view.volumes(0)
+    wall = soft["MYO"] + soft["INFARCT"] + soft["MVO"]
+    assert volume(view, "MYO", [0]).value == pytest.approx(wall)
+    assert mass(view, 0).value == pytest.approx(1.05 * wall)
+    assert volume(view, "INFARCT", [0]).value == pytest.approx(soft["INFARCT"])
+    with pytest.raises(InputError, match="finds no RV"):
+        volume(view, "RV", [0])
+
+
 def test_scar_moves_as_its_first_order_map_says(scar_head):
     question = scar(make_stack(1), scar_head, "pathological")
     slopes = gradient(question)
