@@ -46,8 +46,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=100)
     parser.add_argument("--docks", type=int, default=5, help="how often the dock is opened")
+    parser.add_argument("--only-dabs", action="store_true", help="no docks, no scrubbing")
     given = parser.parse_args()
-    _docks(given.docks)
+    _docks(0 if given.only_dabs else given.docks)
     import napari
 
     from napari_cmr.ui.dock import CardiacDock
@@ -58,8 +59,9 @@ def main() -> None:
         viewer.window.add_dock_widget(dock)
         _open(dock, Path(folder))
         _dabs(viewer, dock, given.repeats)
-        _scrubbing(viewer, dock, given.repeats)
-        _predictions(dock, given.repeats)
+        if not given.only_dabs:
+            _scrubbing(viewer, dock, given.repeats)
+            _predictions(dock, given.repeats)
         dock.session.project.close()
         viewer.close()
 

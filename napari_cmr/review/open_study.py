@@ -211,9 +211,10 @@ class OpenStudy:
         return self._state.catalogue
 
     def _chosen_reading(self) -> Reading:
-        if self.reading is None:
+        reading = self.reading
+        if reading is None:
             raise InputError("No stack is chosen; open a study and choose one first.")
-        return self.reading
+        return reading
 
     def _check_still_open(self, catalogue: io.Catalogue) -> None:
         if self._state.catalogue is not catalogue:

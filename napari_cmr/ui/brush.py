@@ -66,18 +66,22 @@ class Brush:
 def _box(atoms: Sequence[Any], shape: tuple[int, ...]) -> Box:
     """The smallest box round all parts of a stroke."""
     ends = [_ends(atom, shape) for atom in atoms]
+    if len(ends) == 1:  # a dab, which must not wait
+        return ends[0]
     t, z, y, x = (
         (min(e[axis][0] for e in ends), max(e[axis][1] for e in ends)) for axis in range(4)
     )
     return t, z, y, x
 
 
-def _ends(atom: Any, shape: tuple[int, ...]) -> list[tuple[int, int]]:
+def _ends(atom: Any, shape: tuple[int, ...]) -> Box:
     if hasattr(atom, "slice_key"):
-        parts = (part.indices(size) for part, size in zip(atom.slice_key, shape, strict=True))
-        return [(int(start), int(stop)) for start, stop, _ in parts]
+        parts = [part.indices(size) for part, size in zip(atom.slice_key, shape, strict=True)]
+        (t, t_end, _), (z, z_end, _), (y, y_end, _), (x, x_end, _) = parts
+        return (t, t_end), (z, z_end), (y, y_end), (x, x_end)
     indices, _, _ = atom
-    return [(int(np.min(index)), int(np.max(index)) + 1) for index in indices]
+    t, z, y, x = ((int(np.min(index)), int(np.max(index)) + 1) for index in indices)
+    return t, z, y, x
 
 
 def _paint(atom: Any, labels: LabelArray, box: Box) -> None:

@@ -263,14 +263,17 @@ class Corrections:
         return self._session.reading.history.labels
 
     def _stroke(self, box: Box, labels: LabelArray) -> None:
+        only = self.tools.only
+        taken = only is None
         self._in_stroke = True
         try:
-            self._session.correct(box, labels, only=self.tools.only)
+            self._session.correct(box, labels, only=only)
         except InputError as error:
+            taken = False
             self._panels.say(str(error), error=True)
         finally:
             self._in_stroke = False
-        if (self._labels()[inside(box)] != labels).any():
+        if not taken and (self._labels()[inside(box)] != labels).any():
             self._stage.show_labels(self._labels(), box)
             # Some tools write only after they have told of it.
             QTimer.singleShot(0, self._show_labels_again)

@@ -102,10 +102,10 @@ class LiveMode:
 
     def on_changed(self, event: Event) -> None:
         """Follow what was accepted."""
-        if isinstance(event, Corrected | Undone | StackChosen | StudyOpened):
-            self.arriving.end()  # the reader's own hand must be seen at once
         if not self.on:
             return  # a brush must not wait for what nobody follows
+        if isinstance(event, Corrected | Undone | StackChosen | StudyOpened):
+            self.arriving.end()  # the reader's own hand must be seen at once
         accepted = self._accepted_now()
         news, self._accepted = accepted - self._accepted, accepted
         if isinstance(event, StackChosen | ProjectChosen):
