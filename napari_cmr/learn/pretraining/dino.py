@@ -14,6 +14,7 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
 from napari_cmr.core import InputError
+from napari_cmr.learn.pretraining.heads import HeadNorm, norms
 from napari_cmr.learn.pretraining.masks import random_masks
 from napari_cmr.learn.pretraining.method import Method, MethodConfig, Outcome
 from napari_cmr.learn.pretraining.processes import mean_over_processes
@@ -35,10 +36,10 @@ class DINOConfig(MethodConfig):
     prototypes: int = Field(default=65536, gt=1)
     hidden: int = 2048
     bottleneck: int = 256
-    head_norm: bool = Field(
-        default=False,
-        description="batch norm in the head, as an option of the paper's code; for encoders whose "
-        "pooled features hardly differ, as behind instance norm",
+    head_norm: HeadNorm = Field(
+        default="none",
+        description="'batch', an option of the paper's code, for encoders whose pooled features "
+        "hardly differ, as behind instance norm",
     )
     student_temperature: float = 0.1
     teacher_temperature: float = 0.07
@@ -61,7 +62,7 @@ class DINOHead(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for before in (width, config.hidden):
-            norm = [nn.BatchNorm1d(config.hidden)] if config.head_norm else []
+            norm = norms(config.hidden, config.head_norm)
             layers += [Linear(before, config.hidden), *norm, nn.GELU()]
         self.mlp = nn.Sequential(*layers, Linear(config.hidden, config.bottleneck))
         for layer in self.mlp:
