@@ -14,7 +14,7 @@ from napari_cmr.cli.labelled import Wanted, check_there
 from napari_cmr.cli.progress import progress
 from napari_cmr.cli.reported import Reported, of_project
 from napari_cmr.cli.request import Request
-from napari_cmr.cli.summary import table
+from napari_cmr.cli.summary import rows, table
 from napari_cmr.core import (
     Geometry,
     InputError,
@@ -72,10 +72,7 @@ _SEQUENCES = {
 
 def print_numbers(measurement: Measurement) -> None:
     """Print titles, values and units, one a line, and the findings."""
-    wide = max(len(number.title) for number in measurement.numbers)
-    for number in measurement.numbers:
-        unit = "" if number.value is None or number.unit == "1" else f" {number.unit}"
-        typer.echo(f"{number.title:<{wide}}  {number.text:>6}{unit}")
+    typer.echo(rows(measurement))
     for finding in measurement.findings:
         typer.echo(f"note: {finding}")
     typer.echo(RESEARCH_USE)

@@ -52,7 +52,7 @@ def segment(
     resample_time: ResampleTime = False,
     json: JsonFile = None,
 ) -> None:
-    """Segment and measure a short-axis cine, or the stack that --stack names."""
+    """Segment and measure a short-axis cine, or what --stack names: LGE, a four-chamber cine."""
     from napari_cmr.cli.summary import print_measures
     from napari_cmr.cli.work import read_and_segment, write_measures
 
@@ -64,6 +64,7 @@ def segment(
         stack=stack,
         spacing=spacing,
         resample_time=resample_time,
+        long_axis=True,
     )
     files = session.export(out)
     print_measures(session)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import typer
 
 from napari_cmr import io, measure
 from napari_cmr.cli.progress import progress
-from napari_cmr.core import InputError, placing
+from napari_cmr.core import InputError, View, placing
 from napari_cmr.io.label_files import has_label_values
 from napari_cmr.io.nifti_folder import is_nifti
-from napari_cmr.nets.segmenter_tasks import task_of, title_of
+from napari_cmr.nets.segmenter_tasks import can_be_segmented, task_of, title_of
 from napari_cmr.review import ReviewSession, sax_predictor
 from napari_cmr.review.learned import version_in_use
+from napari_cmr.review.predictors import no_model
 from napari_cmr.review.project import HOME
 
 PHANTOM_KINDS = ("dicom", "enhanced", "nifti")
@@ -29,6 +31,8 @@ def read_and_segment(
     project: Path | None = None,
     out: Path | None = None,
     resample_time: bool = False,
+    long_axis: bool = False,
+    check: Callable[[io.Entry], None] | None = None,
 ) -> ReviewSession:
     """Open a study, choose its short-axis cine (or the named stack) and segment it.
 
@@ -38,6 +42,10 @@ def read_and_segment(
     ----------
     project
         Folder of the project whose version for such stacks segments.
+    long_axis
+        Whether a named four-chamber cine will do; else short axes alone.
+    check
+        Refuses a stack by its headers, before its images are loaded.
     """
     _refuse_labels(path)
     if project is not None:
@@ -47,6 +55,15 @@ def read_and_segment(
         catalogue = io.scan(path, resample_time=resample_time, progress=advance)
     session.adopt(catalogue)
     entry = io.sax_cine(catalogue, stack)
+    if not long_axis and entry.view not in (View.SAX, View.UNKNOWN):
+        raise InputError(
+            f"This is made of short-axis stacks and {entry.stack_id} is {entry.view}; choose a "
+            "short-axis one."
+        )
+    if not can_be_segmented(entry):
+        raise no_model(entry.stack_id, entry)
+    if check is not None:
+        check(entry)
     given = io.parse_spacing(spacing)
     if given is None and any(f.code == "spacing-unknown" for f in entry.findings):
         given = io.parse_spacing(_ask_for_spacing(entry.stack_id))

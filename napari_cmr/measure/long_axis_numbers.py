@@ -7,12 +7,15 @@ from napari_cmr.core.measures import PAPILLARY_IN_CAVITY
 from napari_cmr.measure.long_axis import METHOD, long_axis
 from napari_cmr.measure.measurement import Measurement
 from napari_cmr.measure.number import Number
+from napari_cmr.measure.one_plane import AREA, AREA_LENGTH, ROUND, one_plane
 
 
 def long_axis_measurement(
     segmentation: Segmentation, *, ed: int | None = None, es: int | None = None
 ) -> Measurement:
-    """Length at ED and ES and long-axis shortening of a labelled four-chamber cine.
+    """Lengths and areas at ED and ES of a labelled four-chamber cine, and what follows of them.
+
+    Volumes and EF are by single-plane area-length, and say so.
 
     Parameters
     ----------
@@ -48,10 +51,38 @@ def long_axis_measurement(
             f"of the length at ED (not a strain of the wall); {how}",
         ),
     )
+    plane = one_plane(segmentation, found)
+    more = (
+        ("lv_area_ed_cm2", "LV area at ED", plane.ed_cm2, "cm²", AREA),
+        ("lv_area_es_cm2", "LV area at ES", plane.es_cm2, "cm²", AREA),
+        (
+            "fractional_area_change_percent",
+            "Fractional area change",
+            plane.area_change_percent,
+            "%",
+            f"of the area at ED; {AREA}",
+        ),
+        ("single_plane_edv_ml", "EDV, single-plane area-length", plane.edv_ml, "mL", AREA_LENGTH),
+        ("single_plane_esv_ml", "ESV, single-plane area-length", plane.esv_ml, "mL", AREA_LENGTH),
+        (
+            "single_plane_ef_percent",
+            "EF, single-plane area-length",
+            plane.ef_percent,
+            "%",
+            f"100 (EDV - ESV) / EDV; {AREA_LENGTH}",
+        ),
+    )
     numbers = tuple(
         Number(
-            name, title, value, unit, 0 if unit == "%" else 1, method, phases, PAPILLARY_IN_CAVITY
+            name,
+            title,
+            value,
+            unit,
+            0 if unit in ("%", "mL") else 1,
+            method,
+            phases,
+            PAPILLARY_IN_CAVITY,
         )
-        for name, title, value, unit, method in rows
+        for name, title, value, unit, method in (*rows, *more)
     )
-    return Measurement("4ch", numbers)
+    return Measurement("4ch", numbers, (ROUND,))

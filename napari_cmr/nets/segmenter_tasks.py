@@ -6,7 +6,7 @@ from typing import Protocol
 
 from napari_cmr.core import Sequence, View
 
-CINE, LATE_ENHANCEMENT = "cine_sax_seg", "lge_sax_seg"
+CINE, LATE_ENHANCEMENT, FOUR_CHAMBER = "cine_sax_seg", "lge_sax_seg", "cine_lax_seg"
 TITLES = {CINE: "cine", LATE_ENHANCEMENT: "late enhancement"}
 """The tasks that a project keeps versions of, and what a person calls them."""
 _SHORT_AXIS = (View.SAX, View.UNKNOWN)
@@ -26,8 +26,20 @@ class Shown(Protocol):
 
 
 def task_of(shown: Shown) -> str:
-    """The task of the segmenters that a short-axis stack is for."""
+    """The task of the segmenters that a short-axis stack or a four-chamber cine is for."""
+    if is_four_chamber(shown):
+        return FOUR_CHAMBER
     return LATE_ENHANCEMENT if shown.sequence is Sequence.LGE else CINE
+
+
+def is_four_chamber(shown: Shown) -> bool:
+    """Whether it is the one long axis that a model covers."""
+    return shown.view is View.CH4 and shown.sequence is Sequence.CINE
+
+
+def can_be_segmented(shown: Shown) -> bool:
+    """Whether a model covers it."""
+    return shown.view in _SHORT_AXIS or is_four_chamber(shown)
 
 
 def taught_task(shown: Shown) -> str | None:

@@ -119,7 +119,7 @@ def pairs(lines: list[Line], others: list[Line] | None = None) -> list[tuple[Lin
 
 def _measures(line: Line) -> Measures:
     history = line.history
-    return numbers(line.info.segmentation(history.labels, history.model), history)
+    return numbers(line.info.segmentation(history.labels, history.model), history, line.info.view)
 
 
 def _differences(line: Line, a: LabelArray, b: LabelArray) -> tuple[FrameDifference, ...]:

@@ -7,8 +7,14 @@ from pathlib import Path
 from typing import TypeAlias
 
 from napari_cmr import io
-from napari_cmr.core import Cancel, InputError, LabelArray, Progress, Segmentation, Stack, View
-from napari_cmr.nets.segmenter_tasks import CINE, task_of
+from napari_cmr.core import Cancel, InputError, LabelArray, Progress, Segmentation, Stack
+from napari_cmr.nets.segmenter_tasks import (
+    CINE,
+    LATE_ENHANCEMENT,
+    Shown,
+    can_be_segmented,
+    task_of,
+)
 
 Predictor: TypeAlias = Callable[[Stack, Progress | None, Cancel | None], Segmentation]
 """Finds structures on a stack; it may be called in another thread."""
@@ -25,24 +31,32 @@ def suggested(catalogue: io.Catalogue) -> str:
         return catalogue.entries[0].stack_id
 
 
+def no_model(stack_id: str, shown: Shown) -> InputError:
+    """What is said of a stack that no model covers."""
+    return InputError(
+        f"No model covers {stack_id}, which is {shown.view} {shown.sequence}: short-axis stacks "
+        "and four-chamber cines are segmented; choose one of those."
+    )
+
+
 def sax_predictor(model: str | Path | None = None) -> Predictor:
-    """What segments short-axis stacks, phase by phase if so wanted.
+    """What segments short-axis stacks and four-chamber cines, phase by phase if so wanted.
 
     Parameters
     ----------
     model
         Name on the shelf or a version's folder; None is the shelf's best for the stack's
-        sequence, late enhancement or cine.
+        view and sequence: short-axis late enhancement or cine, or four-chamber cine.
 
     Returns
     -------
-    A predictor that raises `InputError` if the stack shows another view.
+    A predictor that raises `InputError` if no model covers the stack.
     """
     return SaxPredictor(model)
 
 
 class SaxPredictor:
-    """A `Predictor` of short-axis stacks that can also go phase by phase."""
+    """A `Predictor` of short-axis stacks and four-chamber cines that can also go phase by phase."""
 
     def __init__(self, model: str | Path | None) -> None:
         self._model = model
@@ -72,15 +86,13 @@ class SaxPredictor:
         progress: Progress | None,
         cancel: Cancel | None,
     ) -> Segmentation:
-        if stack.view not in (View.SAX, View.UNKNOWN):
-            raise InputError(
-                f"The model reads short-axis stacks and {stack.stack_id} is {stack.view}; "
-                "choose a short-axis one."
-            )
+        if not can_be_segmented(stack):
+            raise no_model(stack.stack_id, stack)
         from napari_cmr import nets  # imports torch, which takes seconds
 
         task = task_of(stack)
-        if self._model is not None and nets.find_card(self._model).task == CINE:
+        named = self._model if task == LATE_ENHANCEMENT else None
+        if named is not None and nets.find_card(named).task == CINE:
             task = CINE  # whoever names it wants it
         loaded = nets.load_model(self._model, task=task)
         return nets.predict(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from napari_cmr import measure
-from napari_cmr.core import InputError, Measures, Segmentation, Stack, Uncertainty
+from napari_cmr.core import InputError, Measures, Segmentation, Stack, Uncertainty, View
+from napari_cmr.measure.one_plane import without_volumes
 from napari_cmr.review.extent import in_volume, sentence
 from napari_cmr.review.history import History
 from napari_cmr.review.project import Project
@@ -65,16 +66,21 @@ class Reading:
         if self.segmentation is None:
             return None
         if self._measured_at != self.history.version:
-            self._measures = numbers(self.segmentation, self.history)
+            self._measures = numbers(self.segmentation, self.history, self.stack.view)
             self._measured_at = self.history.version
         return self._measures
 
 
-def numbers(segmentation: Segmentation, history: History) -> Measures:
-    """Function of the ventricles from labels and from what the reader set: ED, ES, slices."""
+def numbers(segmentation: Segmentation, history: History, view: View) -> Measures:
+    """Function of the ventricles from labels and from what the reader set: ED, ES, slices.
+
+    Of a long axis only the phases; see `napari_cmr.review.long_axis.plane_of`.
+    """
     left_out = history.extent.left_out(history.shape[1])
     counted = in_volume(segmentation, history.extent)
     measures = measure.function(counted, ed=history.ed, es=history.es)
+    if view not in (View.SAX, View.UNKNOWN):
+        measures = without_volumes(measures)
     notes = (sentence(left_out), *measures.notes) if left_out else measures.notes
     return replace(measures, notes=notes)
 

@@ -31,6 +31,7 @@ from napari_cmr.review.events import (
 from napari_cmr.review.extent import Extent
 from napari_cmr.review.given_labels import GivenLabels, labels_given
 from napari_cmr.review.landmarks import checked
+from napari_cmr.review.long_axis import plane_of
 from napari_cmr.review.open_study import OpenStudy
 from napari_cmr.review.predictors import Arrived, Predictor, sax_predictor
 from napari_cmr.review.proposal import Proposal
@@ -342,7 +343,8 @@ class ReviewSession(OpenStudy):
     def export(self, folder: Path) -> tuple[Path, ...]:
         """Write ``labels.nii.gz``, ``measures.json`` and ``measures.csv`` of the chosen stack.
 
-        Of late enhancement ``enhancement.json`` and ``.csv`` hold scar by every method. Where the
+        Of late enhancement ``enhancement.json`` and ``.csv`` hold scar by every method, of a
+        four-chamber cine ``long_axis.json`` and ``.csv`` its areas and lengths. Where the
         model said how sure it is, ``uncertainty.json`` says it by slice.
 
         Returns
@@ -366,6 +368,11 @@ class ReviewSession(OpenStudy):
                 files += [folder / f"enhancement{suffix}" for suffix in (".json", ".csv")]
                 measure.write_numbers_json(part / "enhancement.json", scar)
                 measure.write_numbers_csv(part / "enhancement.csv", scar)
+            plane = plane_of(reading)
+            if plane is not None:
+                files += [folder / f"long_axis{suffix}" for suffix in (".json", ".csv")]
+                measure.write_numbers_json(part / "long_axis.json", plane)
+                measure.write_numbers_csv(part / "long_axis.csv", plane)
             if reading.uncertainty is not None:
                 files.append(folder / "uncertainty.json")
                 io.write_uncertainty(part / "uncertainty.json", reading.uncertainty)

@@ -32,6 +32,7 @@ from napari_cmr.ui.keys import Keys
 from napari_cmr.ui.layers import Source
 from napari_cmr.ui.measures_panel import MeasuresPanel
 from napari_cmr.ui.naming import Naming, NamingPanel
+from napari_cmr.ui.plane_panel import PlanePanel
 from napari_cmr.ui.review_panel import ReviewPanel
 from napari_cmr.ui.scar import Enhancement
 from napari_cmr.ui.scar_panel import ScarPanel
@@ -62,6 +63,7 @@ class Panels(Protocol):
     measures: MeasuresPanel
     naming: NamingPanel
     scar: ScarPanel
+    plane: PlanePanel
 
     def say(self, sentence: str, *, error: bool = False) -> None:
         """Show one sentence; an empty one takes the last away."""
@@ -392,6 +394,7 @@ class Coordinator:
         self.beside.show_numbers()
         panels.measures.show_measures(session.measures, session.segmentation, session.stack)
         panels.measures.show_phase(self.stage.phase)
+        panels.plane.show_reading(session.reading)
 
     def _on_layer(self, event: Any) -> None:
         source = source_of(event.value)

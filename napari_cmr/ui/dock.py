@@ -19,6 +19,7 @@ from napari_cmr.ui.learning import Learning
 from napari_cmr.ui.measures_panel import MeasuresPanel, summary
 from napari_cmr.ui.naming import NamingPanel
 from napari_cmr.ui.outcome_panel import OutcomePanel
+from napari_cmr.ui.plane_panel import PlanePanel
 from napari_cmr.ui.review_panel import ReviewPanel
 from napari_cmr.ui.scar_panel import ScarPanel
 from napari_cmr.ui.segment_panel import SegmentPanel
@@ -64,6 +65,7 @@ class CardiacDock(QWidget):
         self.measures = MeasuresPanel()
         self.naming = NamingPanel()
         self.scar = ScarPanel()
+        self.plane = PlanePanel()
         self.numbers = _wrapped_label()
         self.learn, self.outcome, self.versions = LearnPanel(), OutcomePanel(), VersionsPanel()
         self.why = WhyPanel()
@@ -129,7 +131,7 @@ class CardiacDock(QWidget):
         self.tabs.add_panel(Tab.STUDIES, self.studies, fills=True)
         for widget in (self.study, self.spacing, self.segment, self.viewing):
             self.tabs.add_panel(Tab.SEGMENT, widget)
-        for widget in (self.scar, self.measures, self.naming):
+        for widget in (self.scar, self.plane, self.measures, self.naming):
             self.tabs.add_panel(Tab.SEGMENT, widget)
         self.tabs.add_panel(Tab.CORRECT, self.review)
         for widget in (self.learn, self.outcome, self.versions):

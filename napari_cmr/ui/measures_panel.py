@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_cmr.core import Measures, Segmentation, Stack, Structure
+from napari_cmr.core import Measures, Segmentation, Stack, Structure, View
 from napari_cmr.core.palette import COLOURS
 from napari_cmr.measure.cardiac_function import ONE_PHASE
 from napari_cmr.review.enhancement import is_enhancement
@@ -43,7 +43,12 @@ _OF_ENHANCEMENT = frozenset({"mass_g"})
 
 
 def names_shown(stack: Stack | None) -> frozenset[str]:
-    """The numbers of `Measures` that make sense of a stack; late enhancement has one phase."""
+    """The numbers of `Measures` that make sense of a stack.
+
+    Late enhancement has one phase, a long axis no volume.
+    """
+    if stack is not None and stack.view not in (View.SAX, View.UNKNOWN):
+        return frozenset()
     if stack is not None and is_enhancement(stack):
         return _OF_ENHANCEMENT
     return frozenset(name for row in _ROWS for name in (row.lv, row.rv) if name is not None)
@@ -196,7 +201,7 @@ def summary(measures: Measures, stack: Stack | None = None) -> str:
             if name is not None and getattr(measures, name) is not None
         ]
         lines += [f"<b>{title}</b> {', '.join(parts)}"] if parts else []
-    return "<br>".join(lines) or "No volumes yet."
+    return "<br>".join(lines) or ("No volumes yet." if shown else "")
 
 
 def _n_volumes(measures: Measures) -> int:

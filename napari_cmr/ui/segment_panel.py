@@ -19,7 +19,8 @@ class SegmentPanel(QWidget):
         super().__init__(parent)
         self.segment = QPushButton("Segment")
         self.segment.setToolTip(
-            "G: find the LV cavity, the myocardium and the RV in all frames, this phase first"
+            "G: find the LV cavity, the myocardium and the RV in all frames, this phase first;\n"
+            "the LV cavity in a four-chamber cine"
         )
         self.phase = QPushButton("This phase")
         self.phase.setToolTip("Shift+G: all slices of the phase on show")

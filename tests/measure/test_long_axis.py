@@ -54,6 +54,33 @@ def test_without_millimetres_only_the_ratio_is_known():
     assert found.shortening_percent == pytest.approx(18.6, abs=2)
 
 
+def test_area_length_is_exact_of_a_ventricle_that_is_round():
+    """Half an ellipsoid has 2/3 pi r^2 L, and half an ellipse pi r L / 2."""
+    found = measure.long_axis_measurement(cine(half_ellipse(86, 24), half_ellipse(70, 18)))
+    edv, esv = (2 / 3 * np.pi * r**2 * n / 1000 for r, n in ((24, 86), (18, 70)))
+    assert found["lv_area_ed_cm2"].value == pytest.approx(np.pi * 24 * 86 / 200, rel=0.02)
+    change = 100 * (1 - 18 * 70 / (24 * 86))
+    assert found["fractional_area_change_percent"].value == pytest.approx(change, abs=1)
+    assert found["single_plane_edv_ml"].value == pytest.approx(edv, rel=0.03)
+    assert found["single_plane_esv_ml"].value == pytest.approx(esv, rel=0.03)
+    assert found["single_plane_ef_percent"].value == pytest.approx(100 * (1 - esv / edv), abs=1.5)
+    for name in ("edv_ml", "esv_ml", "ef_percent"):
+        number = found[f"single_plane_{name}"]
+        assert "single-plane area-length" in number.title
+        assert "four-chamber view alone" in number.method
+    assert [f.code for f in found.findings] == ["single-plane"]
+
+
+def test_without_millimetres_ef_and_area_change_are_the_same():
+    known = cine(half_ellipse(86, 24), half_ellipse(70, 18))
+    unknown = replace(known, geometry=replace(known.geometry, spacing_known=False))
+    with_mm, without = (measure.long_axis_measurement(c) for c in (known, unknown))
+    for name in ("single_plane_ef_percent", "fractional_area_change_percent"):
+        assert without[name].value == pytest.approx(with_mm[name].value)
+    assert without["single_plane_edv_ml"].value is None
+    assert without["lv_area_ed_cm2"].value is None
+
+
 def test_views_without_a_labelled_ventricle_are_refused():
     empty = cine(np.zeros((110, 130), np.uint8))
     with pytest.raises(InputError, match="not labelled"):

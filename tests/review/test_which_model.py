@@ -104,6 +104,17 @@ def test_why_asks_the_version_in_use(enhanced, monkeypatch):
 
 
 def test_another_view_is_refused(asked, enhanced):
-    with pytest.raises(InputError, match="reads short-axis stacks"):
-        sax_predictor()(replace(enhanced, view=View.CH4), None, None)
+    find = sax_predictor()
+    for sequence, view in (("LGE", View.CH4), ("cine", View.CH2), ("echo", View.CH4)):
+        other = replace(enhanced, view=view, sequence=Sequence(sequence))
+        with pytest.raises(InputError, match=f"No model covers .* is {view} {sequence}"):
+            find(other, None, None)
     assert not asked
+
+
+def test_a_four_chamber_cine_is_segmented_by_the_model_for_it(asked, cine):
+    sax_predictor()(replace(cine, view=View.CH4), None, None)
+    project_predictor(lambda: Project.in_memory("for a test"))(
+        replace(cine, view=View.CH4), None, None
+    )
+    assert asked == [(None, "cine_lax_seg")] * 2
