@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -78,7 +79,15 @@ def explain(
     if not out.name.endswith((".nii", ".nii.gz")):
         raise InputError(f"The map is a NIfTI; name it {out.name}.nii.gz.")
     _check_words(target, method, model)
-    session, entry = _opened(path, target, stack, spacing, labels, label_map)
+    wanted = _wanted(phases)
+
+    def check_phases(entry: Entry) -> None:
+        if not all(phase in range(entry.shape[0]) for phase in wanted if isinstance(phase, int)):
+            raise InputError(
+                f"{entry.stack_id} has the phases 0 to {entry.shape[0] - 1}, not all of {phases}."
+            )
+
+    session, entry = _opened(path, target, stack, spacing, labels, label_map, check_phases)
     if session.stack is None:
         raise RuntimeError("a stack was chosen but is not there")
     measures = session.measures
@@ -92,7 +101,7 @@ def explain(
             segmentation=session.segmentation,
             ed=ed,
             es=es,
-            phases=_phases(phases, session.stack.shape[0], ed, es),
+            phases=_numbers(wanted, session.stack.shape[0], ed, es),
             model=model,
             check=check,
             stages=CASCADE if cascade else (),
@@ -111,14 +120,17 @@ def explain(
 
 def _check_words(target: str, method: str, model: str | None) -> None:
     """Refuse what cannot be explained before minutes of segmenting."""
+    from napari_cmr.review.explaining import check_target
+
+    if method not in METHODS:
+        raise InputError(f"There is no method '{method}'; there are {', '.join(METHODS)}.")
+    check_target(target, model)
     kind, _, what = target.partition(":")
     if kind not in OF_CINE:
         return  # nothing is segmented for it
     if kind == "volume" and what.upper() not in ("", *VOLUMES):
         known = ", ".join(f"volume:{name}" for name in VOLUMES)
         raise InputError(f"There is no structure '{what}'; there are {known}.")
-    if method not in METHODS:
-        raise InputError(f"There is no method '{method}'; there are {', '.join(METHODS)}.")
     if method in OF_TRANSFORMER and model is None:
         raise InputError(
             "Attention is a transformer's, and the shelf's segmenter is none; choose another "
@@ -127,22 +139,35 @@ def _check_words(target: str, method: str, model: str | None) -> None:
 
 
 def _opened(
-    path: Path, target: str, stack: str | None, spacing: str, labels: Path | None, label_map: str
+    path: Path,
+    target: str,
+    stack: str | None,
+    spacing: str,
+    labels: Path | None,
+    label_map: str,
+    check: Callable[[Entry], None],
 ) -> tuple[ReviewSession, Entry]:
-    """The stack that the target is asked of, with labels where they are given or needed."""
+    """The stack that the target is asked of, with labels where they are given or needed.
+
+    ``check`` refuses it by its headers.
+    """
     from napari_cmr import io
     from napari_cmr.cli.work import read_and_segment
     from napari_cmr.review import ReviewSession
 
     if labels is None and target.partition(":")[0] in OF_CINE:
-        session = read_and_segment(path, model=None, stack=stack, spacing=spacing)
+        session = read_and_segment(path, model=None, stack=stack, spacing=spacing, check=check)
     else:
         session = ReviewSession()
         with progress("Reading headers") as advance:
-            session.open(path, progress=advance)
+            catalogue = session.open(path, progress=advance)
+        name = stack or session.suggest()
+        for entry in catalogue.entries:
+            if entry.stack_id == name:
+                check(entry)
         with progress("Loading images") as advance:
             given = io.parse_spacing(spacing)
-            session.choose(stack or session.suggest(), spacing=given, progress=advance)
+            session.choose(name, spacing=given, progress=advance)
     if session.catalogue is None or session.stack is None:
         raise RuntimeError("a stack was chosen but is not there")
     name = session.stack.stack_id
@@ -152,17 +177,22 @@ def _opened(
     return session, entry
 
 
-def _phases(text: str, n: int, ed: int, es: int) -> list[int]:
-    if text == "all":
-        return list(range(n))
-    named = {"ed": ed, "es": es}
+def _wanted(text: str) -> list[str | int]:
+    """The phases that were named: numbers, ``ed`` and ``es``, or ``all`` alone."""
+    names = text.lower().split(",")
+    if names == ["all"]:
+        return ["all"]
     try:
-        found = {named[p] if p in named else int(p) for p in text.lower().split(",")}
+        return [name if name in ("ed", "es") else int(name) for name in names]
     except ValueError:
         raise InputError(f"'{text}' names no phases; say ed,es, all, or numbers.") from None
-    if not all(0 <= phase < n for phase in found):
-        raise InputError(f"The stack has the phases 0 to {n - 1}, not all of {text}.")
-    return sorted(found)
+
+
+def _numbers(wanted: list[str | int], n: int, ed: int, es: int) -> list[int]:
+    if wanted == ["all"]:
+        return list(range(n))
+    named = {"ed": ed, "es": es}
+    return sorted({named[p] if isinstance(p, str) else p for p in wanted})
 
 
 def _beside(out: Path) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_cmr.core import Cancel, InputError, Progress, Segmentation, Sequence, Stack, View
+from napari_cmr.nets import find_card, list_models
 from napari_cmr.nets.segmenter_tasks import task_of
 from napari_cmr.review.enhancement import is_enhancement
 from napari_cmr.review.learned import model_in_use
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 
 OF_SEGMENTER = ("volume", "ef", "mass")
 """What is asked of a segmenter."""
+OF_HEAD = {
+    "disease": "disease",
+    "sequence": "sequence_cls",
+    "view": "view_cls",
+    "scar": "lge_pathology",
+}
+"""What is asked of a head, and the head's task."""
 
 
 def explaining(
@@ -57,6 +65,7 @@ def explaining(
     stack, found = session.stack, session.segmentation
     if stack is None:
         raise InputError("No stack is chosen; open a study and choose one first.")
+    check_target(target, model)
     check_question(stack, target)
     kind = target.partition(":")[0]
     if model is None and kind in OF_SEGMENTER:
@@ -85,6 +94,31 @@ def explaining(
         )
 
     return Task("Explaining", run, then)
+
+
+def check_target(target: str, model: str | Path | None = None) -> None:
+    """Refuse words that mean nothing, or a class that the model does not know, by its card alone.
+
+    Raises
+    ------
+    InputError
+        If they do not.
+    """
+    kind, _, what = target.partition(":")
+    known = (*OF_SEGMENTER, *OF_HEAD, "feature")
+    if kind not in known:
+        raise InputError(f"There is no target '{target}'; there are {', '.join(known)}.")
+    if kind not in OF_HEAD:
+        return
+    shelf = [card for card in list_models() if card.task == OF_HEAD[kind]]
+    cards = [find_card(model)] if model is not None else shelf[:1]
+    if not cards or "head" not in cards[0].networks:
+        who = f"{cards[0].name} {cards[0].version}" if cards else "No model on the shelf"
+        raise InputError(f"{who} does not tell the {kind}; name a model that does.")
+    classes = cards[0].networks["head"].structures
+    if what and what not in classes:
+        title = f"{cards[0].name} {cards[0].version}"
+        raise InputError(f"{title} knows no '{what}'; it knows {', '.join(classes)}.")
 
 
 def check_question(stack: Stack, target: str) -> None:
