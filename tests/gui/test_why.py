@@ -81,7 +81,7 @@ def by_intensity(monkeypatch):
     from tests.nets.conftest import ByIntensity, make_card
 
     model = Model(make_card(), {"localiser": ByIntensity(), "segmenter": ByIntensity()})
-    monkeypatch.setattr("napari_cmr.learn.saliency.asking.load_model", lambda *_args: model)
+    monkeypatch.setattr("napari_cmr.learn.saliency.asking.load_model", lambda *_, **__: model)
 
 
 @pytest.mark.usefixtures("by_intensity")
