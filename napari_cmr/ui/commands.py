@@ -60,6 +60,11 @@ def next_study(viewer: Viewer) -> None:
     dock_of(viewer).coordinator.studies.open_next()
 
 
+def report(viewer: Viewer) -> None:
+    """Ask where, and write one page of the stack on show."""
+    dock_of(viewer).ask_where_to_report()
+
+
 def learn(viewer: Viewer) -> None:
     """Train a new version from what was corrected, in a process of its own."""
     dock = dock_of(viewer)

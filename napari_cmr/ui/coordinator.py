@@ -24,6 +24,7 @@ from napari_cmr.review import (
     StudyOpened,
     Task,
 )
+from napari_cmr.review.reporting import reporting
 from napari_cmr.review.worklist import by_subject, places
 from napari_cmr.ui.arriving import Arriving
 from napari_cmr.ui.beside import Beside
@@ -208,6 +209,15 @@ class Coordinator:
             self._panels.say(str(error), error=True)
         else:
             self._panels.say(f"Saved {', '.join(f.name for f in files)} in {folder}.")
+
+    def report(self, path: Path) -> None:
+        """Write the report of the stack on show, in the background."""
+
+        def wrote(files: tuple[Path, ...]) -> None:
+            names = ", ".join(file.name for file in files)
+            self._panels.say(f"The report is in {path.parent}: {names}.")
+
+        self._start(lambda: reporting(self.session, path, wrote))
 
     def _connect_panels(self) -> None:
         panels, session = self._panels, self.session

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_cmr.core import InputError, Measures, Stack
 from napari_cmr.io import Catalogue
@@ -72,6 +72,9 @@ class CardiacDock(QWidget):
         self.message = _wrapped_label()
         self.save = QPushButton("Save contours and measures…")
         self.save.clicked.connect(self._ask_where_to_save)
+        self.report = QPushButton("Report…")
+        self.report.setToolTip("One page of the stack on show, as PDF and HTML, with its numbers")
+        self.report.clicked.connect(self.ask_where_to_report)
         self.research_use = _wrapped_label(RESEARCH_USE)
         self.research_use.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.research_use.setStyleSheet("font-weight: bold; padding: 2px;")
@@ -125,6 +128,7 @@ class CardiacDock(QWidget):
     def set_can_save(self, can_save: bool) -> None:
         """There is, or is not, something to save."""
         self.save.setEnabled(can_save)
+        self.report.setEnabled(can_save)
 
     def _lay_out(self) -> None:
         self.tabs = Tabs()
@@ -142,15 +146,28 @@ class CardiacDock(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.tabs, stretch=1)
         # That work is in memory only must be seen whatever the reader does.
-        below = (self.numbers, self.message, self.review.trouble, self.review.save, self.save)
-        for widget in (*below, self.research_use):
+        for widget in (self.numbers, self.message, self.review.trouble, self.review.save):
             outer.addWidget(widget)
+        out = QHBoxLayout()
+        out.addWidget(self.save, stretch=2)
+        out.addWidget(self.report, stretch=1)
+        outer.addLayout(out)
+        outer.addWidget(self.research_use)
         self.setMinimumWidth(400)
         self.spacing.hide()
         self.say("")
         self.set_can_save(False)
         self.show_numbers(None)
         self.tabs.currentChanged.connect(self._turn)
+
+    def ask_where_to_report(self) -> None:
+        """Ask for a place and write the report of the stack on show there."""
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Write a report", "report.pdf", "Reports (*.pdf)"
+        )
+        if path:
+            named = Path(path)
+            self.coordinator.report(named if named.suffix else named.with_suffix(".pdf"))
 
     def _ask_where_to_save(self) -> None:
         if folder := QFileDialog.getExistingDirectory(self, "Save into a folder"):

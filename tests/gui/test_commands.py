@@ -64,6 +64,26 @@ def test_a_study_is_segmented_accepted_and_taken_back_through_the_palette(
     assert "last study" in dock.message.text()
 
 
+def test_a_report_is_written_where_one_says_and_its_place_is_told(
+    open_study, study_folder, predictor, qtbot, tmp_path, monkeypatch
+):
+    place = tmp_path / "reports" / "someone"  # without .pdf, as people name files
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(place), ""))
+    dock = open_study(study_folder)
+    assert not dock.report.isEnabled()
+    run("report")
+    assert "nothing to report yet" in dock.message.text()
+    predictor.let_go()
+    run("segment")
+    settle(dock, qtbot)
+    dock.report.click()
+    assert dock.runner.busy  # in the background
+    settle(dock, qtbot)
+    assert f"The report is in {place.parent}: someone.pdf" in dock.message.text()
+    assert place.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+    assert place.with_suffix(".html").is_file()
+
+
 def test_learning_through_the_palette_shows_its_tab_and_says_what_is_wanting(dock, qtbot):
     run("learn")
     qtbot.waitUntil(lambda: not dock.learning.busy, timeout=60_000)
