@@ -86,31 +86,7 @@ def measure(
     ] = None,
 ) -> None:
     """Measure labels: volumes, EF and mass; late enhancement; T1, T2, ECV; the long axis."""
-    request = Request(
-        labels=labels,
-        images=images,
-        stack=stack,
-        label_map=label_map,
-        spacing=spacing,
-        ed=ed,
-        es=es,
-        heart_rate=heart_rate,
-        height_cm=height_cm,
-        weight_kg=weight_kg,
-        sex=sex,
-        age=age,
-        bsa=bsa,
-        reference=reference,
-        remote=remote,
-        remote_sector=remote_sector,
-        remote_slices=remote_slices,
-        septum=septum,
-        margin_pixels=margin_pixels,
-        after=after,
-        after_labels=after_labels,
-        haematocrit=haematocrit,
-        method=tuple(method or ()),
-    )
+    request = Request.of(locals())
     request.check("measurement", kind, tuple(Kind))
     from napari_cmr.cli import measured
 

@@ -82,32 +82,7 @@ def report(
     septum: Septum = "",
 ) -> None:
     """Write one page with pictures, curve, segments and numbers, as PDF and HTML."""
-    request = Request(
-        labels=labels,
-        images=path,
-        model=model,
-        project=project,
-        reader=reader,
-        stack=stack,
-        label_map=label_map,
-        made_by=made_by,
-        spacing=spacing,
-        resample_time=resample_time,
-        ed=ed,
-        es=es,
-        heart_rate=heart_rate,
-        height_cm=height_cm,
-        weight_kg=weight_kg,
-        sex=sex,
-        age=age,
-        bsa=bsa,
-        reference=reference,
-        method=tuple(method or ()),
-        remote=remote,
-        remote_sector=remote_sector,
-        remote_slices=remote_slices,
-        septum=septum,
-    )
+    request = Request.of(locals(), images=path)
     request.check("report", kind, tuple(Kind))
     findings = _cine(request, path, out) if kind is Kind.CINE else _enhancement(request, out)
     for finding in findings:

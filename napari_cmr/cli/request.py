@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from napari_cmr.core import InputError
 
@@ -66,6 +67,19 @@ class Request:
     after: Path | None = None
     after_labels: Path | None = None
     haematocrit: float | None = None
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any], **more: Any) -> Request:
+        """From the arguments of a verb, by their names; those that are no option stay out.
+
+        Parameters
+        ----------
+        more
+            Options that the verb calls otherwise.
+        """
+        names = {field.name for field in fields(cls)}
+        said = {name: value for name, value in options.items() if name in names} | more
+        return cls(**said | {"method": tuple(said["method"] or ())})
 
     @property
     def given(self) -> Path:

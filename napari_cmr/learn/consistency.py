@@ -22,7 +22,7 @@ from torch.nn import functional
 from napari_cmr.core import Stack
 from napari_cmr.io.manifest import ManifestRow, join_slices, load_image
 from napari_cmr.learn.augment import AugmentConfig, changed_scanner, plain_crop
-from napari_cmr.learn.examples import EvenSampler, LabelledFrame, load_labelled
+from napari_cmr.learn.examples import EvenSampler, LabelledFrame, LabelledRow
 from napari_cmr.learn.losses import partial_segmentation_loss
 from napari_cmr.nets.card import InputGrid
 from napari_cmr.nets.locate import Heart
@@ -70,10 +70,9 @@ def load_unlabelled(
 
 
 def unsaid_phases(
-    rows: Sequence[ManifestRow], find: Callable[[Stack], Heart]
+    labelled: Sequence[LabelledRow], find: Callable[[Stack], Heart]
 ) -> list[LabelledFrame]:
     """The phases of labelled images that their labels say nothing of, every so many."""
-    labelled = load_labelled(rows)
     said: dict[Path, set[int]] = defaultdict(set)
     for one in labelled:
         said[one.row.image] |= set(one.phases)

@@ -149,9 +149,22 @@ def load_frames(
     find: Callable[[Stack], Heart] | None = None,
     size: HeartSize | None = None,
 ) -> list[LabelledFrame]:
-    """Load the labelled phases of one manifest.
+    """Load the labelled phases of one manifest; see `load_labelled` and `frames_of`.
 
-    Which structures count as labelled is as in :func:`load_labelled`.
+    Raises
+    ------
+    InputError
+        If no row has a label, or a row's files do not fit each other.
+    """
+    return frames_of(load_labelled(rows), find, size)
+
+
+def frames_of(
+    labelled: Sequence[LabelledRow],
+    find: Callable[[Stack], Heart] | None = None,
+    size: HeartSize | None = None,
+) -> list[LabelledFrame]:
+    """The labelled phases of rows.
 
     Parameters
     ----------
@@ -164,9 +177,8 @@ def load_frames(
     Raises
     ------
     InputError
-        If no row has a label, or a row's files do not fit each other.
+        If all labels are empty.
     """
-    labelled = load_labelled(rows)
     if not any(row.structures for row in labelled):
         raise InputError("All labels of the manifest are empty; there is nothing to learn.")
     return [frame for row in labelled for frame in _frames(row, find, size)]

@@ -16,7 +16,7 @@ from napari_cmr.core import Cancel, InputError, Segmentation, Stack
 from napari_cmr.io.manifest import ManifestRow, read_manifest
 from napari_cmr.learn.consistency import load_unlabelled, unsaid_phases
 from napari_cmr.learn.evaluate import evaluate_segmenter, summarise
-from napari_cmr.learn.examples import LabelledFrame, load_frames
+from napari_cmr.learn.examples import LabelledFrame, LabelledRow, frames_of, load_labelled
 from napari_cmr.learn.memory import within_memory
 from napari_cmr.learn.segmentation_tasks import SEGMENTATION_TASKS
 from napari_cmr.learn.segmenter import SegmenterConfig, StageConfig, Trained, train_stage
@@ -108,11 +108,12 @@ def finetune_segmenter(
     counts = {p: len({r.subject for r in rows}) for p, rows in train.items()}
     shares = list(weights) if weights else [float(n) for n in counts.values()]
     crops = _Crops() if heart_crop else None
+    labelled = [load_labelled(rows) for rows in train.values()]
 
     def load(size: HeartSize | None) -> list[tuple[float, list[LabelledFrame]]]:
         return [
-            (share, load_frames(rows, crops, size))
-            for share, rows in zip(shares, train.values(), strict=True)
+            (share, frames_of(rows, crops, size))
+            for share, rows in zip(shares, labelled, strict=True)
         ]
 
     frames = {"localiser": load(None)}  # it meets hearts of any size
@@ -193,7 +194,8 @@ def finetune_segmenter(
 
     judge = validate if any(held.values()) else None
     finder = model_of(localiser.network, localiser.spec)
-    joining = _unlabelled(train, unlabelled, finder)
+    joining = _unlabelled(labelled, unlabelled, finder)
+    labelled.clear()  # the frames that train are copies; whole cines are large
     if joining:
         say(f"{sum(len(frames) for _, frames in joining)} unlabelled frames join in")
     segmenter = run_stage(
@@ -212,14 +214,14 @@ def finetune_segmenter(
 
 
 def _unlabelled(
-    train: dict[Path, list[ManifestRow]], manifests: Sequence[Path], finder: Model
+    labelled: Sequence[Sequence[LabelledRow]], manifests: Sequence[Path], finder: Model
 ) -> list[tuple[float, list[LabelledFrame]]]:
     """Frames that nobody labelled, a set each; empty where there are none."""
 
     def find(stack: Stack) -> Heart:
         return find_heart(stack, finder)
 
-    sets = [unsaid_phases(rows, find) for rows in train.values()]
+    sets = [unsaid_phases(rows, find) for rows in labelled]
     sets += [load_unlabelled(read_manifest(path), find) for path in manifests]
     return [(float(len({f.subject for f in frames})), frames) for frames in sets if frames]
 

@@ -14,7 +14,7 @@ from napari_cmr.core import Cancel, InputError, LabelArray, Progress, Segmentati
 from napari_cmr.learn.versions.store import FOLDER
 from napari_cmr.nets.segmenter_tasks import task_of
 from napari_cmr.review.learned import model_in_use
-from napari_cmr.review.predictors import Arrived
+from napari_cmr.review.predictors import Arrived, InPhases
 from napari_cmr.review.project import Project
 from napari_cmr.review.reading import Reading
 from napari_cmr.review.record import Frame, Verdict
@@ -108,28 +108,11 @@ class LiveDrafts:
 
 
 @dataclass(frozen=True)
-class _Drafting:
-    """A predictor that goes phase by phase and first learns from corrected slices."""
+class _Drafting(InPhases):
+    """Learns from corrected slices before it redraws."""
 
     model: Callable[[], Model]
     corrected: Mapping[Frame, LabelArray]
-
-    def __call__(
-        self, stack: Stack, progress: Progress | None, cancel: Cancel | None
-    ) -> Segmentation:
-        """Redraw all phases."""
-        return self._find(stack, None, None, progress, cancel)
-
-    def in_order(
-        self,
-        stack: Stack,
-        phases: Sequence[int],
-        arrived: Arrived,
-        progress: Progress | None,
-        cancel: Cancel | None,
-    ) -> Segmentation:
-        """Redraw phases in that order."""
-        return self._find(stack, phases, arrived, progress, cancel)
 
     def _find(
         self,

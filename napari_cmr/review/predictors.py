@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -55,11 +56,8 @@ def sax_predictor(model: str | Path | None = None) -> Predictor:
     return SaxPredictor(model)
 
 
-class SaxPredictor:
-    """A `Predictor` of short-axis stacks and four-chamber cines that can also go phase by phase."""
-
-    def __init__(self, model: str | Path | None) -> None:
-        self._model = model
+class InPhases(ABC):
+    """A `Predictor` that can also go phase by phase."""
 
     def __call__(
         self, stack: Stack, progress: Progress | None, cancel: Cancel | None
@@ -77,6 +75,24 @@ class SaxPredictor:
     ) -> Segmentation:
         """Find the structures of some phases, in that order; the others stay empty."""
         return self._find(stack, phases, arrived, progress, cancel)
+
+    @abstractmethod
+    def _find(
+        self,
+        stack: Stack,
+        phases: Sequence[int] | None,
+        arrived: Arrived | None,
+        progress: Progress | None,
+        cancel: Cancel | None,
+    ) -> Segmentation:
+        """Find the structures of some phases, in that order, or of all."""
+
+
+class SaxPredictor(InPhases):
+    """Finds the structures of short-axis stacks and four-chamber cines."""
+
+    def __init__(self, model: str | Path | None) -> None:
+        self._model = model
 
     def _find(
         self,

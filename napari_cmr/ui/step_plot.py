@@ -6,28 +6,15 @@ from collections.abc import Sequence
 
 import pyqtgraph as pg
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QWidget
 
 HEIGHT = 110
 
 
 class StepPlot(pg.PlotWidget):
-    """Values against steps, with the name of what is drawn.
+    """The plot of a `napari_cmr.ui.learn_curve.StepCurve`, which takes the same."""
 
-    Parameters
-    ----------
-    name
-        What the values are, above the curve.
-    colour
-        Of the line.
-    dots
-        Whether single values are marked, as where there are few.
-    """
-
-    def __init__(
-        self, name: str, colour: str, *, dots: bool = False, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent, background=None)
+    def __init__(self, name: str, colour: str, *, dots: bool) -> None:
+        super().__init__(background=None)
         self.setFixedHeight(HEIGHT)
         item = self.getPlotItem()
         item.setMenuEnabled(False)

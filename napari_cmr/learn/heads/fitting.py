@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ LEFT_OUT = "training subjects, each left out in turn (ten folds)"
 LEFT_OUT_OF_HEAD = f"{LEFT_OUT[:-1]}, of the head; the segmenter may have seen them)"
 PHANTOM = "phantom"
 Rows = dict[Path, list[ManifestRow]]
+Read = Callable[[list[ManifestRow]], list[Sample]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,16 +62,11 @@ def fit_pictures(
     seed: int,
 ) -> Fitted:
     """One head on the numbers of each image."""
-    found = [one for rows in train.values() for one in _read(task, rows, encoder, cache)]
-    samples = _as_samples(found, classes)
-    chosen = cross_validate(samples, seed=seed)
-    head = fit_head(samples, chosen.penalty)
-    metrics = _left_out_metrics(samples, chosen)
-    for path, rows in held.items():
-        if rows:
-            answers = answers_of(head, classes, _read(task, rows, encoder, cache))
-            metrics[f"{set_name(path, rows)} validation"] = metrics_of(answers)
-    return Fitted({"head": head}, metrics, _recipe(samples, chosen, classes))
+
+    def read(rows: list[ManifestRow]) -> list[Sample]:
+        return read_pictures(task, rows, encoder, truth=True, cache=cache)
+
+    return _fit({"": read}, train, held, classes, seed)
 
 
 def fit_disease(
@@ -81,28 +78,45 @@ def fit_disease(
     seed: int,
 ) -> Fitted:
     """One head on the biomarkers of the experts' labels, and on those of a segmenter's."""
-    sources: dict[str, Segmenter | None] = {"": None}
+    labels: dict[str, Segmenter | None] = {"": None}
     if segmenter is not None:
-        sources[f", labels of {segmenter.title}"] = lambda stack: predict(stack, segmenter)
-    read = {
-        where: [s for rows in train.values() for s in read_patients(task, rows, how, truth=True)]
-        for where, how in sources.items()
+        labels[f", labels of {segmenter.title}"] = lambda stack: predict(stack, segmenter)
+    sources = {
+        where: partial(read_patients, task, segment=how, truth=True)
+        for where, how in labels.items()
     }
-    samples = _as_samples([s for found in read.values() for s in found], classes)
+    return _fit(sources, train, held, classes, seed)
+
+
+def _fit(
+    sources: Mapping[str, Read], train: Rows, held: Rows, classes: Sequence[str], seed: int
+) -> Fitted:
+    """One head on what all sources say together, measured on each by itself.
+
+    Parameters
+    ----------
+    sources
+        How each reads rows, by the words that its metrics end in.
+    """
+    found = {
+        where: [one for rows in train.values() for one in read(rows)]
+        for where, read in sources.items()
+    }
+    samples = _as_samples([one for some in found.values() for one in some], classes)
     chosen = cross_validate(samples, seed=seed)
     head = fit_head(samples, chosen.penalty)
     metrics: dict[str, dict[str, Metric]] = {}
     begin = 0
-    for where, found in read.items():
+    for where, some in found.items():
         if chosen.probabilities is not None:
-            told = chosen.probabilities[begin : begin + len(found)]
-            true = samples.classes[begin : begin + len(found)].tolist()
-            answers = Answers([s.subject for s in found], true, told)
+            told = chosen.probabilities[begin : begin + len(some)]
+            true = samples.classes[begin : begin + len(some)].tolist()
+            answers = Answers([one.subject for one in some], true, told)
             metrics[f"{LEFT_OUT}{where}"] = metrics_of(answers)
-        begin += len(found)
+        begin += len(some)
     for path, rows in held.items():
-        for where, how in sources.items() if rows else ():
-            answers = answers_of(head, classes, read_patients(task, rows, how, truth=True))
+        for where, read in sources.items() if rows else ():
+            answers = answers_of(head, classes, read(rows))
             metrics[f"{set_name(path, rows)} validation{where}"] = metrics_of(answers)
     return Fitted({"head": head}, metrics, _recipe(samples, chosen, classes))
 
@@ -129,7 +143,10 @@ def fit_scar(
         "slices": fit_head(slices, of_slices.penalty),
         "head": fit_head(whole, chosen.penalty),
     }
-    metrics = _left_out_metrics(whole, chosen, LEFT_OUT_OF_HEAD)
+    metrics: dict[str, dict[str, Metric]] = {}
+    if chosen.probabilities is not None:
+        answers = Answers(whole.subjects, whole.classes.tolist(), chosen.probabilities)
+        metrics[LEFT_OUT_OF_HEAD] = metrics_of(answers)
     if chosen.probabilities is not None and of_slices.probabilities is not None:
         answers = Answers(slices.subjects, slices.classes.tolist(), of_slices.probabilities)
         metrics[LEFT_OUT_OF_HEAD] |= {f"{k}_slice": v for k, v in metrics_of(answers).items()}
@@ -193,15 +210,6 @@ def set_name(path: Path, rows: Sequence[ManifestRow]) -> str:
     return f"{path.parent.name} (phantom)" if made else path.parent.name
 
 
-def _read(
-    task: HeadTask,
-    rows: Sequence[ManifestRow],
-    encoder: FrozenEncoder,
-    cache: Features,
-) -> list[Sample]:
-    return read_pictures(task, rows, encoder, truth=True, cache=cache)
-
-
 def _as_samples(found: Sequence[Sample], classes: Sequence[str]) -> Samples:
     return Samples(
         np.stack([s.values for s in found]),
@@ -209,15 +217,6 @@ def _as_samples(found: Sequence[Sample], classes: Sequence[str]) -> Samples:
         [s.subject for s in found],
         len(classes),
     )
-
-
-def _left_out_metrics(
-    samples: Samples, chosen: CrossValidated, where: str = LEFT_OUT
-) -> dict[str, dict[str, Metric]]:
-    if chosen.probabilities is None:
-        return {}
-    answers = Answers(samples.subjects, samples.classes.tolist(), chosen.probabilities)
-    return {where: metrics_of(answers)}
 
 
 def _slice_samples(cases: Sequence[Case]) -> Samples:
