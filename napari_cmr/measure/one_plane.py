@@ -22,7 +22,7 @@ ROUND = Finding(
     "Area-length volumes and EF hold for a ventricle that is round about its long axis and moves "
     "evenly; take those of the short axis where there is one.",
 )
-NO_VOLUMES = "One long-axis plane has no volume: EDV, ESV, EF and mass are those of the short axis."
+NO_VOLUMES = "EDV, ESV, EF and mass of the short axis are not measured on one long-axis plane."
 
 
 @dataclass(frozen=True)
