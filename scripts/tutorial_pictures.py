@@ -115,7 +115,6 @@ class Round:
 
     def accept(self) -> None:
         """Say that three slices are right."""
-        self.viewer.layers.selection.active = self.stage.image
         for index in (APICAL, BETWEEN, BASAL):
             self.stage.go_to(slice_index=index)
             self.settle()
@@ -141,6 +140,8 @@ class Round:
         from napari_cmr.ui.tabs import Tab
 
         self.dock.bring(Tab.LEARN)
+        self.key("D")
+        self.stage.go_to(slice_index=BETWEEN)
         panel, outcome, job = self.dock.learn, self.dock.outcome, self.dock.learning.job
         panel.tier.setCurrentIndex(panel.tier.findData("head"))
         self.settle()
@@ -290,12 +291,18 @@ def border_points(labels: np.ndarray) -> list[tuple[float, float]]:
 
 
 def write_gif(frames: list[np.ndarray], path: Path) -> None:
-    """Write RGB frames with one palette, at about the heart's own rate."""
-    drawn = with_palette(frames, GIF_COLOURS)
+    """Write RGB frames in greys and the contours' colours, at about the heart's own rate."""
+    from napari_cmr.core.palette import COLOURS
+
+    greys = np.linspace(0, 255, GIF_COLOURS - len(COLOURS)).astype(np.uint8)
+    colours = [ImageColor.getrgb(colour)[:3] for colour in COLOURS.values()]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*np.repeat(greys, 3).tolist(), *sum(colours, ())])
+    drawn = [_in_colours(frame, palette) for frame in frames]
     drawn[0].save(path, save_all=True, append_images=drawn[1:], duration=40, loop=0, optimize=True)
 
 
-def with_palette(frames: list[np.ndarray], colours: int = 256) -> list[Image.Image]:
+def with_palette(frames: list[np.ndarray]) -> list[Image.Image]:
     """RGB frames with one palette, in which contours and previews keep their own colours."""
     from napari_cmr.core.palette import COLOURS
 
@@ -303,13 +310,13 @@ def with_palette(frames: list[np.ndarray], colours: int = 256) -> list[Image.Ima
     over_grey = [0.4 * rgb + 0.6 * grey for rgb in pure[:3] for grey in range(0, 256, 32)]
     width = frames[0].shape[1]
     rows = [np.full((20, width, 3), rgb).astype(np.uint8) for rgb in (*pure, *over_grey)]
-    palette = Image.fromarray(np.concatenate([*frames[::6], *rows])).quantize(colours)
-    return [
-        Image.fromarray(np.ascontiguousarray(frame)).quantize(
-            palette=palette, dither=Image.Dither.NONE
-        )
-        for frame in frames
-    ]
+    palette = Image.fromarray(np.concatenate([*frames[::6], *rows])).quantize(256)
+    return [_in_colours(frame, palette) for frame in frames]
+
+
+def _in_colours(frame: np.ndarray, palette: Image.Image) -> Image.Image:
+    rgb = Image.fromarray(np.ascontiguousarray(frame))
+    return rgb.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def main() -> None:
