@@ -1,14 +1,16 @@
 """Where frozen encoders look, and what they are worth, with and without the heart crop.
 
 usage:
-  python benchmarks/saliency_starts.py            (an hour on a shared core)
+  python benchmarks/saliency_starts.py --starts "scratch unet" cmr-unet-mim
+  python benchmarks/saliency_starts.py --methods occlusion --crops heart
+                                                  (transformers too; five minutes)
   python benchmarks/saliency_starts.py --rollout --starts cmr-vit-mim "scratch vit_small_patch8"
   python benchmarks/saliency_starts.py --report   the table of docs/saliency.md, from the results
 
 A linear head names the five ACDC groups from ED and ES pictures through a frozen encoder: of
 chance, or pretrained. Each encoder sees the square round the heart that the shipped localiser
 finds, or the whole picture, both at 96 pixels. Maps of the head's logit of the true group are then
-scored on the validation patients. Rows that are there are skipped.
+scored on the validation patients. Maps that are there are skipped.
 """
 
 from __future__ import annotations
@@ -226,23 +228,24 @@ def run(args: argparse.Namespace) -> None:
     rows = read_manifest(args.data / "acdc" / "manifest.csv", need_labels=True)
     if args.rollout:
         rows = [row for row in rows if row.split == "validation"]
-    kind = "rollout" if args.rollout else args.methods[0]
-    done = {(r["start"], r["crop"]) for r in read_results(args.results) if kind in r["maps"]}
+    wanted = ["rollout"] if args.rollout else args.methods
+    done = {(r["start"], r["crop"], m) for r in read_results(args.results) for m in r["maps"]}
     for crop in args.crops:
-        if all((start, crop) in done for start in args.starts):
+        missing = {s: [m for m in wanted if (s, crop, m) not in done] for s in args.starts}
+        if not any(missing.values()):
             continue
         frames: dict[str, dict[str, list[Frame]]] = {"train": {}, "validation": {}}
         for row in rows:
             frames[row.split].setdefault(row.subject, []).append(Frame(row, model, crop))
         print(time.strftime("%H:%M:%S"), crop, "read", flush=True)
-        for start in args.starts:
-            if (start, crop) in done:
+        for start, methods in missing.items():
+            if not methods:
                 continue
             began = time.monotonic()
             if args.rollout:
                 found = rollout_of(start, crop, frames["validation"])
             else:
-                found = measure(start, crop, frames, args.methods)
+                found = measure(start, crop, frames, methods)
             found |= {"seconds": round(time.monotonic() - began), "machine": machine()}
             found |= {"versions": versions(), "localiser": model.title}
             args.results.parent.mkdir(exist_ok=True)
