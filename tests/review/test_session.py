@@ -6,6 +6,7 @@ import pytest
 
 from napari_cmr import io, phantom
 from napari_cmr.core import CancelledError, InputError, Segmentation, check_cancel
+from napari_cmr.measure.one_plane import NO_VOLUMES
 from napari_cmr.review import PhasesSet, Project, ReviewSession, Segmented, StackChosen, StudyOpened
 
 CONFIG = phantom.PhantomConfig(
@@ -183,11 +184,27 @@ def test_intentions_without_a_study_say_what_to_do_first():
             intention()
 
 
-def test_a_long_axis_is_not_given_to_the_short_axis_model(session):
-    long_axis = next(e.stack_id for e in session.catalogue.entries if e.view == "4CH")
+def test_a_long_axis_that_no_model_covers_is_given_to_none(session):
+    long_axis = next(e.stack_id for e in session.catalogue.entries if e.view == "2CH")
     session.choose(long_axis)
-    with pytest.raises(InputError, match="short-axis"):
+    with pytest.raises(InputError, match=f"No model covers {long_axis}, which is 2CH cine"):
         session.predict()
+
+
+def test_one_plane_has_phases_and_areas_and_no_volume(session, tmp_path):
+    four = next(e.stack_id for e in session.catalogue.entries if e.view == "4CH")
+    session.choose(four)
+    session.predict(boxes)
+    measures = session.measures
+    assert measures.edv_ml is measures.ef_percent is measures.lv_volumes_ml is None
+    assert measures.notes == (NO_VOLUMES,)
+    files = session.export(tmp_path)
+    assert {"long_axis.json", "long_axis.csv"} < {file.name for file in files}
+    told = json.loads((tmp_path / "measures.json").read_text())
+    assert told["edv_ml"] is told["ef_percent"] is None
+    plane = json.loads((tmp_path / "long_axis.json").read_text())
+    assert plane["kind"] == "4ch"
+    assert [f["code"] for f in plane["findings"]] == ["single-plane"]
 
 
 def test_export_writes_labels_on_the_grid_and_the_measures(session, tmp_path):
