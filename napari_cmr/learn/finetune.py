@@ -290,6 +290,6 @@ def hardware() -> str:
     """What a training ran on, for the card."""
     if torch.cuda.is_available():
         return str(torch.cuda.get_device_name())
-    return (
-        f"{torch.get_num_threads()} CPU threads ({platform.machine()}), torch {torch.__version__}"
-    )
+    n = torch.get_num_threads()
+    threads = "1 CPU thread" if n == 1 else f"{n} CPU threads"
+    return f"{threads} ({platform.machine()}), torch {torch.__version__}"
