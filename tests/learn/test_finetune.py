@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from napari_cmr.core import InputError
-from napari_cmr.io.manifest import read_manifest
+from napari_cmr.io.manifest import load_image, read_manifest
 from napari_cmr.learn.augment import AugmentConfig
 from napari_cmr.learn.examples import load_frames
 from napari_cmr.learn.finetune import finetune_segmenter
@@ -51,6 +51,21 @@ def test_a_version_starts_another_that_names_it_and_keeps_its_localiser(manifest
     assert any(
         not torch.equal(moved[k], v) for k, v in first.networks["segmenter"].state_dict().items()
     )
+
+
+def test_images_are_read_once_for_both_stages_and_the_phases_nobody_labelled(
+    manifest, tmp_path, monkeypatch
+):
+    read = []
+
+    def counted(row):
+        read.append(row.image.name)
+        return load_image(row)
+
+    for room in ("examples", "consistency"):
+        monkeypatch.setattr(f"napari_cmr.learn.{room}.load_image", counted)
+    tune(manifest, tmp_path / "out", config(1, 1))
+    assert sorted(read) == ["a_image.nii.gz", "b_image.nii.gz"]
 
 
 def test_heart_crops_are_found_by_the_shelfs_localiser_and_the_card_says_so(manifest, tmp_path):

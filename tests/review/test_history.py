@@ -1,3 +1,5 @@
+import zlib
+
 import numpy as np
 import pytest
 
@@ -5,6 +7,7 @@ from napari_cmr.core import Finding, InputError, Segmentation
 from napari_cmr.review import (
     Corrected,
     Kind,
+    Patch,
     Project,
     ReviewSession,
     State,
@@ -131,6 +134,20 @@ def test_a_stroke_is_logged_as_the_box_that_changed(session, project):
     assert (record.reader, record.model) == ("ada", "squares 1")
     assert record.at.endswith("+00:00")
     assert events == [Corrected("sax-1", record.patch.box)]
+
+
+@pytest.mark.parametrize("side", [20, 200])
+def test_labels_of_a_box_are_the_same_before_and_after_they_are_packed(side):
+    before = np.arange(side * side, dtype=np.uint8).reshape(1, 1, side, side) % 4
+    after = before.transpose(0, 1, 3, 2)
+    patch = Patch.of(((2, 3), (1, 2), (5, 5 + side), (7, 7 + side)), before, after)
+    fresh = patch.labels()
+    packed = patch.packed()
+    read = Patch(patch.box, *packed).labels()
+    for found in (fresh, patch.labels(), read):
+        assert [one.tobytes() for one in found] == [before.tobytes(), after.tobytes()]
+        assert not any(one.flags.writeable for one in found)
+    assert packed == tuple(zlib.compress(one.tobytes(), 1) for one in (before, after))
 
 
 def test_a_new_prediction_leaves_an_experts_pixels_alone(session):
