@@ -159,5 +159,5 @@ def _open_sax(session: ReviewSession) -> Reading:
     if reading is None:
         raise InputError("No stack is chosen; open a study first.")
     if reading.stack.view not in (View.SAX, View.UNKNOWN):
-        raise InputError("Following your corrections works on short-axis cines only.")
+        raise InputError("Following your corrections works on short-axis stacks only.")
     return reading

@@ -290,7 +290,7 @@ def test_a_long_axis_is_refused_with_what_to_do(open_study, study_folder, dock, 
     choose_in_list(dock, qtbot, 1)
     click(qtbot, dock.segment.segment)
     settle(dock, qtbot)
-    assert "choose a short-axis one" in dock.message.text()
+    assert "No model covers 2ch-1, which is 2CH cine" in dock.message.text()
 
 
 def test_research_use_is_always_visible(dock):
