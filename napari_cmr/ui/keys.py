@@ -16,9 +16,6 @@ from napari_cmr.review import default_folder
 
 # Tools of napari's own on the contours, listed so that nobody takes their keys by mistake.
 NAPARIS_OWN = {
-    "P": "brush",
-    "E": "eraser",
-    "F": "fill",
     "[": "smaller brush",
     "]": "larger brush",
     "=": "next structure",

@@ -12,6 +12,7 @@ from qtpy.QtCore import QTimer
 from napari_cmr.core import Stack
 from napari_cmr.measure import Outline
 from napari_cmr.measure.region import length, pixels_in, region
+from napari_cmr.ui.keys import Keys
 from napari_cmr.ui.layers import image_grid
 
 _COLOUR = "#ffe08a"
@@ -33,10 +34,12 @@ class Rulers:
         The napari viewer.
     stack
         Gives the stack on show, None where there is none.
+    keys
+        Bound on the layer too, whose own keys would win.
     """
 
-    def __init__(self, viewer: Any, stack: Callable[[], Stack | None]) -> None:
-        self._viewer, self._stack = viewer, stack
+    def __init__(self, viewer: Any, stack: Callable[[], Stack | None], keys: Keys) -> None:
+        self._viewer, self._stack, self._keys = viewer, stack, keys
         self.layer: Shapes | None = None
         self._is_drawn = False
 
@@ -53,6 +56,7 @@ class Rulers:
         layer, self.layer, self._is_drawn = self.layer, None, False
         if layer is not None and layer in self._viewer.layers:
             layer.mode = "pan_zoom"
+            self._keys.forget(layer)
             self._viewer.layers.remove(layer)
 
     def outlines(self) -> tuple[Outline, ...]:
@@ -106,6 +110,7 @@ class Rulers:
         )
         layer.events.data.connect(self._soon)
         layer.mouse_drag_callbacks.append(self._dragged)
+        self._keys.also_on(layer)
         return layer
 
     def _dragged(self, _layer: Shapes, event: Any) -> Iterator[None]:

@@ -110,6 +110,13 @@ class Tools:
             layer.mode = tool.value
         self._panel.show_tool(tool)
 
+    def take_fill(self) -> None:
+        """Take napari's fill into the hand, for which the panel has no button."""
+        self._draw()
+        if self._layer is not None:
+            self._put_away()
+            self._layer.mode = "fill"
+
     def grow(self, by: float, *, in_mm: bool) -> None:
         """Grow the chosen structure on the frame on show; negative shrinks."""
         spacing = self._spacing() if in_mm else (1.0, 1.0)
@@ -124,7 +131,11 @@ class Tools:
         for structure in list(Structure)[1:]:
             name, title = f"structure-{int(structure)}", f"draw the {structure.title}"
             keys.add(name, title, str(int(structure)), partial(self.choose, structure))
+        # napari's own keys for these act only while the contours are the active layer.
         for name, title, key, act in (
+            ("brush", "paint the structure", "P", partial(self.take, Tool.BRUSH)),
+            ("eraser", "paint background", "E", partial(self.take, Tool.ERASER)),
+            ("fill", "fill an area with the structure", "F", self.take_fill),
             ("polygon", "draw a polygon", "W", partial(self.take, Tool.POLYGON)),
             ("nudge", "drag a contour", "M", partial(self.take, Tool.NUDGE)),
             ("cut", "cut a structure along a line", "C", partial(self.take, Tool.CUT)),

@@ -49,7 +49,7 @@ class Viewing:
     ) -> None:
         self._session, self._stage, self._panel, self._keys = session, stage, panel, keys
         self.cine = Cine(parent, stage, lambda: session.stack, panel.say)
-        self.rulers = Rulers(viewer, lambda: session.stack)
+        self.rulers = Rulers(viewer, lambda: session.stack, keys)
         self.points = LandmarkPoints(viewer, session, stage, keys, say)
         self._stack: Stack | None = None
         self._windowing = Windowing(viewer, lambda: stage.image)

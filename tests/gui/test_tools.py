@@ -32,6 +32,28 @@ def test_keys_choose_structures_and_the_panel_shows_them(drawing, viewer):  # no
     assert [t.value for t, b in tools.tools.items() if b.isChecked()] == ["erase"]
 
 
+def test_keys_find_the_contours_whatever_layer_is_in_the_hand(drawing, viewer):  # noqa: F811
+    viewer.layers.selection.active = drawing.coordinator.stage.image
+    for key, mode in ((Qt.Key.Key_P, "paint"), (Qt.Key.Key_F, "fill"), (Qt.Key.Key_E, "erase")):
+        press(viewer, Qt.Key.Key_E, Qt.KeyboardModifier.AltModifier)
+        assert viewer.layers.selection.active.mode == "add_ellipse"
+        press(viewer, key)
+        assert viewer.layers.selection.active is contours(drawing)
+        assert contours(drawing).mode == mode
+
+
+def test_keys_of_the_review_mean_the_same_after_a_ruler_was_drawn(drawing, viewer):  # noqa: F811
+    press(viewer, Qt.Key.Key_L, Qt.KeyboardModifier.AltModifier)
+    ruler = viewer.layers.selection.active
+    press(viewer, Qt.Key.Key_3)
+    press(viewer, Qt.Key.Key_A)
+    assert ruler.mode == "add_line"
+    assert drawing.review.tools.structures[Structure.RV].isChecked()
+    assert drawing.message.text().endswith("is accepted.")
+    press(viewer, Qt.Key.Key_R)
+    assert drawing.message.text().endswith("is rejected.")
+
+
 def test_a_contour_is_nudged_as_one_step_and_shown_meanwhile(drawing, viewer, qtbot):  # noqa: F811
     before = labels_here(drawing).copy()  # an LV of 12 x 12 from (20, 22)
     press(viewer, Qt.Key.Key_M)
