@@ -49,10 +49,11 @@ class Keeping:
         self._panel.show_project(project.folder, self._session.reader)
 
     def use_project(self, folder: Path) -> None:
-        """Keep the work in another folder."""
+        """Keep the work in another folder; where nothing is and nothing can be, stay."""
         old = self._session.project
+        self._say("")
         try:
-            new = Project.open(folder)
+            new = _opened(folder)
             try:
                 self._session.use_project(new)
             except InputError:
@@ -72,3 +73,12 @@ class Keeping:
             self._say(str(error), error=True)
         else:
             self._say(f"All work is saved in {folder}, and what follows will be too.")
+
+
+def _opened(folder: Path) -> Project:
+    """The project in a folder, or a new one; what cannot be written can still be read."""
+    project = Project.open(folder)
+    if project.trouble and not project.file.is_file():
+        project.close()
+        raise InputError(f"Cannot keep the work in {folder}; choose a folder to write to.")
+    return project

@@ -332,3 +332,15 @@ def test_a_prediction_of_another_size_changes_nothing(drawing):
     with pytest.raises(Exception, match="not on the grid"):
         drawing.session.apply_prediction(small)
     np.testing.assert_array_equal(same(drawing), before)
+
+
+def test_a_folder_that_cannot_be_written_is_refused_and_the_work_stays_where_it_is(
+    drawing, tmp_path
+):
+    project, before = drawing.session.project, same(drawing).copy()
+    (tmp_path / "file").write_text("no folder")
+    drawing.review.project_wanted.emit(tmp_path / "file" / "below")
+    assert "choose a folder to write to" in drawing.message.text()
+    assert drawing.session.project is project
+    assert drawing.review.trouble.isHidden()
+    np.testing.assert_array_equal(same(drawing), before)
