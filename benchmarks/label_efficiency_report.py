@@ -12,6 +12,13 @@ import numpy as np
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "label-efficiency.md"
 BEGIN, END = "<!-- made by --report: begin -->", "<!-- made by --report: end -->"
 BOOTSTRAPS = 2000
+OFF = {"adapted", "adapter_rank", "consistency", "invert", "noisy_air"}
+"""Settings that no run here turns on; older rows, from before there were such, lack them."""
+LOCALISERS = {
+    "cine-sax-unet 1.1.0 a1fd2b3ff044": "cine-sax-unet",
+    "cine-sax-unet 1.2.0 79f346332b5a": "cine-sax-unet",
+}
+"""Versions whose localisers are the same to the bit; only their segmenters differ."""
 TREATED = {"frozen": 0, "encoder_rate": 1.0, "layer_decay": 1.0}
 COLOURS = {
     "scratch": "#555555", "mim": "#0072b2", "dino": "#d55e00", "simclr": "#009e73",
@@ -52,8 +59,10 @@ def difference(rows: list[Row], base: list[Row]) -> tuple[float, float, float] |
 
 def recipe_of(row: Row) -> str:
     """The settings that all starts of a table share, as text."""
-    stage = {k: v for k, v in row["stage"].items() if k not in {*TREATED, "encoder_options"}}
-    return json.dumps([row["set"], stage, row["flips"], row["localiser"]], sort_keys=True)
+    stage = {k: v for k, v in row["stage"].items() if k not in {*TREATED, *OFF, "encoder_options"}}
+    stage["augment"] = {k: v for k, v in stage["augment"].items() if k not in OFF}
+    localiser = LOCALISERS.get(row["localiser"], row["localiser"])
+    return json.dumps([row["set"], stage, row["flips"], localiser], sort_keys=True)
 
 
 def start_of(row: Row) -> tuple[str, str]:
