@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 OF_CINE = ("volume", "ef", "mass", "disease")
 OF_TRANSFORMER = ("rollout", "head")
 VOLUMES = ("LV", "MYO", "RV", "INFARCT", "MVO")
+SCARRED = ("INFARCT", "MVO")
 METHODS = ("integrated", "gradcam", "occlusion", "gradient", *OF_TRANSFORMER)
 CASCADE = (0.1, 0.25, 0.5, 0.75)
 
@@ -156,7 +157,15 @@ def _opened(
     from napari_cmr.review import ReviewSession
 
     if labels is None and target.partition(":")[0] in OF_CINE:
-        session = read_and_segment(path, model=None, stack=stack, spacing=spacing, check=check)
+        scarred = target.partition(":")[2].upper() in SCARRED  # seen in late enhancement alone
+        session = read_and_segment(
+            path,
+            model=None,
+            stack=stack,
+            spacing=spacing,
+            choose=io.sax_late_enhancement if scarred else io.sax_cine,
+            check=check,
+        )
     else:
         session = ReviewSession()
         with progress("Reading headers") as advance:

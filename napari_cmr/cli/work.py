@@ -32,6 +32,7 @@ def read_and_segment(
     out: Path | None = None,
     resample_time: bool = False,
     long_axis: bool = False,
+    choose: Callable[[io.Catalogue, str | None], io.Entry] = io.sax_cine,
     check: Callable[[io.Entry], None] | None = None,
 ) -> ReviewSession:
     """Open a study, choose its short-axis cine (or the named stack) and segment it.
@@ -44,6 +45,8 @@ def read_and_segment(
         Folder of the project whose version for such stacks segments.
     long_axis
         Whether a named four-chamber cine will do; else short axes alone.
+    choose
+        Finds the stack, named or not.
     check
         Refuses a stack by its headers, before its images are loaded.
     """
@@ -54,7 +57,7 @@ def read_and_segment(
     with progress("Reading headers") as advance:
         catalogue = io.scan(path, resample_time=resample_time, progress=advance)
     session.adopt(catalogue)
-    entry = io.sax_cine(catalogue, stack)
+    entry = choose(catalogue, stack)
     if not long_axis and entry.view not in (View.SAX, View.UNKNOWN):
         raise InputError(
             f"This is made of short-axis stacks and {entry.stack_id} is {entry.view}; choose a "

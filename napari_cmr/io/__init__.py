@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_cmr.io.dicom_sr import write_report
     from napari_cmr.io.dicom_writing import write_dicom
     from napari_cmr.io.echonet import EchoNetVideo, read_echonet
-    from napari_cmr.io.loading import load, open_stack, sax_cine
+    from napari_cmr.io.loading import load, open_stack, sax_cine, sax_late_enhancement
     from napari_cmr.io.manifest import (
         ManifestRow,
         load_image,
@@ -55,6 +55,7 @@ _HOMES = {
     "read_nifti": "nifti",
     "read_seg": "seg_reading",
     "sax_cine": "loading",
+    "sax_late_enhancement": "loading",
     "scan": "scanning",
     "source_images": "referenced_images",
     "write_dicom": "dicom_writing",
@@ -88,6 +89,7 @@ __all__ = [
     "read_nifti",
     "read_seg",
     "sax_cine",
+    "sax_late_enhancement",
     "scan",
     "source_images",
     "write_dicom",

@@ -102,12 +102,39 @@ def sax_cine(catalogue: Catalogue, stack_id: str | None = None) -> Entry:
             f"{catalogue.path} holds no short-axis cine; it holds {_list(catalogue.entries)}. "
             "Choose another folder, or one of these by its id."
         )
-    if len({e.subject for e in cines}) > 1:
+    return _largest_of_one_study(catalogue, cines)
+
+
+def sax_late_enhancement(catalogue: Catalogue, stack_id: str | None = None) -> Entry:
+    """The short-axis late enhancement: the stack named, else the largest.
+
+    Raises
+    ------
+    InputError
+        As :func:`sax_cine`.
+    """
+    if stack_id is not None:
+        return _named(catalogue, stack_id)
+    found = [
+        e
+        for e in catalogue.entries
+        if e.sequence is Sequence.LGE and e.view in (View.SAX, View.UNKNOWN) and not e.left_alone
+    ]
+    if not found:
+        raise InputError(
+            f"{catalogue.path} holds no short-axis late enhancement; it holds "
+            f"{_list(catalogue.entries)}. Choose another folder, or one of these by its id."
+        )
+    return _largest_of_one_study(catalogue, found)
+
+
+def _largest_of_one_study(catalogue: Catalogue, entries: list[Entry]) -> Entry:
+    if len({e.subject for e in entries}) > 1:
         raise InputError(
             f"{catalogue.path} holds several studies; choose the folder of one, or one of these "
-            f"by its id: {_list(cines)}."
+            f"by its id: {_list(entries)}."
         )
-    return max(cines, key=lambda e: (e.shape[1], e.shape[0]))
+    return max(entries, key=lambda e: (e.shape[1], e.shape[0]))
 
 
 def open_stack(

@@ -121,3 +121,8 @@ def test_wrong_words_are_refused_before_anything_is_made(call, tmp_path):
     with pytest.raises(InputError, match=r"no file absent\.zip"):
         call("versions", "import", "absent.zip", "--project", "q")
     assert not (tmp_path / "p").exists()
+
+
+def test_a_folder_that_is_not_there_has_no_project(call, tmp_path):
+    with pytest.raises(InputError, match="There is no project in nowhere"):
+        call("versions", "list", "--project", "nowhere")

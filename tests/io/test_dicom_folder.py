@@ -435,3 +435,11 @@ def test_an_image_that_lacks_its_last_row_is_filled_and_this_is_said(tmp_path) -
     expected[2, 1, -1] = 0
     np.testing.assert_array_equal(read.pixels, expected)
     assert [f.code for f in read.findings] == ["short-pixels"]
+
+
+def test_late_enhancement_is_found_without_its_id(tmp_path) -> None:
+    write_dicom(cine((1, 4, 24, 20)), tmp_path / "lge", description="LGE PSIR sax")
+    write_dicom(cine(), tmp_path / "cine")
+    assert io.sax_late_enhancement(io.scan(tmp_path / "lge")).stack_id == "sax-lge-1"
+    with pytest.raises(InputError, match="no short-axis late enhancement; it holds sax-1"):
+        io.sax_late_enhancement(io.scan(tmp_path / "cine"))

@@ -94,8 +94,10 @@ class VersionStore:
         Raises
         ------
         InputError
-            If it has none.
+            If there is no such folder, or it has none.
         """
+        if not project.is_dir():
+            raise InputError(f"There is no project in {project}; choose the folder of one.")
         if not (project / FOLDER / "versions" / task).is_dir():
             raise InputError(
                 f"The project {project} has no versions yet for {title_of(task)}; make one with "
