@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,6 +24,7 @@ from napari_cmr.review.training_status import (
     SEEN,
     STATUS,
     STOP,
+    STOPPED_WORDS,
     Curve,
     JobState,
     JobStatus,
@@ -159,10 +161,12 @@ class TrainingJob:
         return material
 
     def status(self) -> JobStatus:
-        """How far it is; a process that ended without a word is `JobState.LOST`."""
+        """How far it is by now; a process that ended without a word is `JobState.LOST`."""
         status = read_status(self.folder)
-        if not status.state.active or self._alive(status):
+        if not status.state.active:
             return status
+        if self._alive(status):
+            return _by_now(status)
         latest = read_status(self.folder)  # it may have ended in between
         if not latest.state.active:
             return latest
@@ -199,9 +203,23 @@ class TrainingJob:
         return (self.folder / PAUSE).exists()
 
     def stop(self) -> None:
-        """Ask it to end after the step it is at; nothing becomes of it."""
-        if self.status().state.active:
-            self._flag(STOP)
+        """Ask it to end after the step it is at; nothing becomes of it.
+
+        One that this process started and that has not begun to read is ended at once.
+        """
+        status = self.status()
+        if not status.state.active:
+            return
+        self._flag(STOP)
+        own = self._own.get(self.folder)
+        if own is None or status.stage:
+            return
+        own.kill()  # it is importing, which hears no flag, and has written no version
+        self._see_off()
+        latest = read_status(self.folder)
+        if latest.state.active:
+            stopped = replace(_by_now(latest), state=JobState.STOPPED, sentence=STOPPED_WORDS)
+            write_status(self.folder, replace(stopped, remaining_s=None))
 
     @property
     def stopping(self) -> bool:
@@ -272,3 +290,11 @@ class TrainingJob:
             return ""
         said = [line for line in words if line.startswith("napari-cmr: ")]
         return f" ({said[-1].removeprefix('napari-cmr: ').rstrip('.')})" if said else ""
+
+
+def _by_now(status: JobStatus) -> JobStatus:
+    """Count on from where a status was written: who imports or computes a step writes none."""
+    if status.state is JobState.PAUSED:
+        return status
+    now = time.time()
+    return replace(status, elapsed_s=status.elapsed_s + max(now - status.at, 0.0), at=now)

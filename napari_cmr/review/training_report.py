@@ -18,11 +18,13 @@ from napari_cmr.review.training_status import (
     LOCK,
     PAUSE,
     STOP,
+    STOPPED_WORDS,
     JobState,
     JobStatus,
     check_folder,
     read_plan,
     read_rates,
+    read_status,
     write_rates,
     write_status,
 )
@@ -44,7 +46,10 @@ class TrainingReport:
         self.folder = folder
         self._expected = read_plan(folder)
         self._status = JobStatus(JobState.RUNNING, tier=tier, task=task)
-        self._begun = self._stage_begun = time.monotonic()
+        asked = read_status(folder)  # of the process that started this one
+        before = max(time.time() - asked.at, 0.0) if asked.state is JobState.STARTING else 0.0
+        self._stage_begun = time.monotonic()
+        self._begun = self._stage_begun - before
         self._paused_s = 0.0
         self._stage_paused_s = 0.0
         self._written = 0.0
@@ -171,7 +176,7 @@ def reporting(folder: Path, tier: str, task: str = CINE) -> Iterator[TrainingRep
         try:
             yield report
         except CancelledError:
-            report.end(JobState.STOPPED, "Stopped; the version in use is as it was.")
+            report.end(JobState.STOPPED, STOPPED_WORDS)
             raise
         except InputError as error:
             report.end(JobState.FAILED, str(error))

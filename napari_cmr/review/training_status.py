@@ -12,6 +12,7 @@ from napari_cmr.nets.segmenter_tasks import CINE
 
 STATUS, CURVE, PAUSE, STOP, LOCK = "status.json", "curve.jsonl", "pause", "stop", "lock"
 JOB, RATES, LOG, SEEN = "job.json", "rates.json", "log.txt", "seen"
+STOPPED_WORDS = "Stopped; the version in use is as it was."
 
 
 class JobState(StrEnum):
@@ -44,7 +45,8 @@ class JobStatus:
         What is being done: ``reading``, ``choosing``, ``asking``, ``training`` or ``judging``,
         and how many of its parts are done; ``of`` is 0 where they are not counted.
     elapsed_s, remaining_s
-        Without pauses; what remains is a guess, None where there is none.
+        Since the button was pressed, without pauses; what remains is a guess, None where there is
+        none.
     device
         What it runs on, in words.
     at

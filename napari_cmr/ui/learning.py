@@ -91,6 +91,7 @@ class Learning:
         self.live = LiveMode(viewer, session, stage, panels, parent)
         self._material = Material()
         self._was_active = False
+        self._stop_wanted = False
         self._kept: set[tuple[Path, str]] = set()
         self._poll = QTimer(parent)
         self._poll.setInterval(POLL_MS)
@@ -142,13 +143,28 @@ class Learning:
             return
         self._panels.outcome.hide()
         self.comparison.clear()
+        self._stop_wanted = False
         task = self.task
         self._panels.learn.show_status(JobStatus(JobState.STARTING, tier=tier, task=task))
 
         def run(_progress: Progress | None, _cancel: Cancel | None) -> None:
             job.start(session.project, session.reader, tier=tier, task=task, **more)
 
-        self._later(Task("Starting", run, lambda _: None), self.look)
+        self._later(Task("Starting", run, lambda _: None), self._started)
+
+    def stop(self) -> None:
+        """End the training; one that is still being started ends once it is."""
+        self._stop_wanted = True
+        if self._status().state.active:
+            self._tell_job(TrainingJob.stop)
+        else:
+            self._panels.learn.show_status(JobStatus(JobState.STARTING), stopping=True)
+
+    def _started(self) -> None:
+        if self._stop_wanted:
+            self._tell_job(TrainingJob.stop)
+        else:
+            self.look()
 
     def look(self, _: str = "") -> None:
         """Draw how far the training is, and what came of it."""
@@ -346,7 +362,7 @@ class Learning:
         learn.tier_chosen.connect(lambda _: self._show_expected())
         learn.pause_wanted.connect(lambda: self._tell_job(TrainingJob.pause))
         learn.resume_wanted.connect(lambda: self._tell_job(TrainingJob.resume))
-        learn.stop_wanted.connect(lambda: self._tell_job(TrainingJob.stop))
+        learn.stop_wanted.connect(self.stop)
         learn.live_wanted.connect(self.live.turn)
         outcome.keep_wanted.connect(self.keep)
         outcome.back_wanted.connect(self.go_back)

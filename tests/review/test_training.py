@@ -226,6 +226,31 @@ def test_one_that_never_began_is_lost_after_a_while(folder, tmp_path):
     assert job.status().state is JobState.LOST
 
 
+def test_time_goes_on_while_it_starts_and_says_nothing(folder, tmp_path):
+    job = TrainingJob(tmp_path)
+    write_status(folder, JobStatus(JobState.STARTING, at=time.time() - 30))
+    assert 30 <= job.status().elapsed_s < 60
+    with reporting(folder, "head") as report:
+        assert 30 <= read_status(folder).elapsed_s < 60  # not from 0 again
+        write_status(folder, JobStatus(JobState.RUNNING, elapsed_s=40, at=time.time() - 50))
+        assert 90 <= job.status().elapsed_s < 120
+        write_status(folder, JobStatus(JobState.PAUSED, elapsed_s=40, at=time.time() - 50))
+        assert job.status().elapsed_s == 40
+        report.end(JobState.FAILED, "")
+
+
+def test_stopped_before_it_began_it_ends_at_once(drawn, project):
+    keep_case(project, drawn.reading)
+    job = TrainingJob(project.folder)
+    for _ in range(2):  # and may be started again
+        job.start(project, "ada", tier="head")
+        process = job._own[job.folder]
+        job.stop()
+        assert process.returncode is not None
+        assert job.status().state is JobState.STOPPED
+        assert "as it was" in job.status().sentence
+
+
 def test_what_cannot_be_read_is_no_training(folder, tmp_path):
     job = TrainingJob(tmp_path)
     for text in ("", "{", "[]", json.dumps({"state": "flying"})):

@@ -108,6 +108,7 @@ def retrain(
         config = config or configured(tier, steps)
         if tier_of(config) is not tier_named(tier):
             raise InputError(f"The settings given are not those of the tier '{tier}'.")
+    check_cancel(cancel)  # whoever said so while torch was imported
     watch.runs_on(hardware())
     watch.stage("reading")
     loaded = load_corrections(manifests, task, say)
