@@ -344,3 +344,12 @@ def test_a_folder_that_cannot_be_written_is_refused_and_the_work_stays_where_it_
     assert drawing.session.project is project
     assert drawing.review.trouble.isHidden()
     np.testing.assert_array_equal(same(drawing), before)
+
+
+def test_drags_in_quick_succession_are_logged_as_the_layer_has_them(drawing, viewer):
+    """napari itself passes over moves that follow within five milliseconds."""
+    viewer.dims.set_current_step(0, 1)
+    for row in range(30, 55, 5):
+        drag(viewer, contours(drawing), (row, 20), (row, 30), (row, 40))
+    assert (same(drawing)[1, 3, 30:55:5, 20] == 2).all()
+    assert len(strokes(drawing)) == 5
