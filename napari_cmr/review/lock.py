@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
+
+EVERY_S = 0.1
 
 
 class FolderLock:
@@ -26,6 +29,25 @@ class FolderLock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
         self._descriptor, self.held = -1, False
+
+
+def lock_within(file: Path, seconds: float) -> FolderLock | None:
+    """The lock, tried again for so long; None if others have it all the while.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be made or opened.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        lock = FolderLock(file)
+        if lock.held:
+            return lock
+        lock.release()
+        if time.monotonic() >= end:
+            return None
+        time.sleep(EVERY_S)
 
 
 def _take(descriptor: int) -> bool:

@@ -14,12 +14,14 @@ from pathlib import Path
 
 from napari_cmr.core import InputError
 from napari_cmr.review import log_file
-from napari_cmr.review.lock import FolderLock
+from napari_cmr.review.lock import FolderLock, lock_within
 from napari_cmr.review.log_writer import Item, LogWriter
 from napari_cmr.review.record import Kind, Record
 from napari_cmr.review.study_key import StackInfo
 
 HOME, LOG, LOCK = ".napari-cmr", "project.sqlite", "lock"
+LOCK_WITHIN_S = 1.0
+"""A window that was killed may need a moment until the lock is free."""
 _KEPT = "what you do is kept in memory only, until you save it elsewhere"
 
 
@@ -69,9 +71,8 @@ class Project:
         file = project.file
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = FolderLock(file.parent / LOCK)
-            if not lock.held:
-                lock.release()
+            lock = lock_within(file.parent / LOCK, LOCK_WITHIN_S)
+            if lock is None:
                 project._opening_trouble = (
                     f"The project {folder} is open in another window or program; {_KEPT}, or "
                     "until the other is closed and you open it again."

@@ -12,7 +12,7 @@ from typing import IO
 
 from napari_cmr.core import CancelledError, InputError
 from napari_cmr.nets.segmenter_tasks import CINE
-from napari_cmr.review.lock import FolderLock
+from napari_cmr.review.lock import FolderLock, lock_within
 from napari_cmr.review.training_status import (
     CURVE,
     LOCK,
@@ -32,7 +32,7 @@ from napari_cmr.review.training_status import (
 EVERY_S = 0.2
 """Between two statuses."""
 WAIT_S = 0.1
-LOCK_TRIES = 50
+LOCK_WITHIN_S = 5.0
 """Others look for an instant whether the lock is free."""
 
 
@@ -195,10 +195,7 @@ def reporting(folder: Path, tier: str, task: str = CINE) -> Iterator[TrainingRep
 
 
 def _locked(folder: Path) -> FolderLock:
-    for _ in range(LOCK_TRIES):
-        lock = FolderLock(folder / LOCK)
-        if lock.held:
-            return lock
-        lock.release()
-        time.sleep(WAIT_S)
-    raise InputError("A training of this project is running already; stop it or wait for it.")
+    lock = lock_within(folder / LOCK, LOCK_WITHIN_S)
+    if lock is None:
+        raise InputError("A training of this project is running already; stop it or wait for it.")
+    return lock

@@ -13,6 +13,8 @@ import pytest
 
 from napari_cmr.core import InputError
 from napari_cmr.review import Project, State, Verdict, log_file, review_records
+from napari_cmr.review.lock import FolderLock
+from napari_cmr.review.project import HOME, LOCK
 from tests.conftest import REPOSITORY
 from tests.review.conftest import dab, labels_of, opened, square
 from tests.review.killed import after
@@ -72,6 +74,32 @@ def test_another_process_is_told_reads_and_corrupts_nothing(session, project, ti
     dab(session, phase=3)
     assert project.flush()
     assert [r.kind.value for r in project.records()] == ["prediction", "stroke", "stroke"]
+
+
+def test_a_lock_that_is_let_go_of_within_a_moment_is_waited_for(tmp_path, monkeypatch):
+    file = tmp_path / HOME / LOCK
+    file.parent.mkdir()
+    dying = FolderLock(file)
+    monkeypatch.setattr("napari_cmr.review.lock.time.sleep", lambda _: dying.release())
+    project = Project.open(tmp_path)
+    assert not project.trouble
+    project.close()
+
+
+def test_no_process_that_is_started_has_the_lock_too(tmp_path):
+    lock = FolderLock(tmp_path / "lock")
+    child = subprocess.Popen(
+        [sys.executable, "-c", "print('ready', flush=True); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        close_fds=False,  # as some other library may start one
+    )
+    assert child.stdout.readline() == b"ready\n"
+    lock.release()
+    again = FolderLock(tmp_path / "lock")
+    assert again.held
+    again.release()
+    child.communicate(b"\n")
 
 
 def test_work_of_the_second_can_be_saved_elsewhere_with_all_that_was_there(
