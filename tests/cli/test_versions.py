@@ -106,8 +106,12 @@ def test_a_project_with_versions_for_two_tasks_is_asked_which(call, tmp_path):
 
 def test_a_project_without_versions_is_the_inputs_fault_and_stays_untouched(run, tmp_path):
     done = run("versions", "list", "--project", "nothing", code=2)
-    assert "has no versions yet" in done.stderr
+    assert "There is no project in nothing" in done.stderr
     assert not (tmp_path / "nothing").exists()
+    (tmp_path / "empty").mkdir()
+    done = run("versions", "list", "--project", "empty", code=2)
+    assert "has no versions yet" in done.stderr
+    assert not any((tmp_path / "empty").iterdir())
 
 
 def test_wrong_words_are_refused_before_anything_is_made(call, tmp_path):
@@ -121,8 +125,3 @@ def test_wrong_words_are_refused_before_anything_is_made(call, tmp_path):
     with pytest.raises(InputError, match=r"no file absent\.zip"):
         call("versions", "import", "absent.zip", "--project", "q")
     assert not (tmp_path / "p").exists()
-
-
-def test_a_folder_that_is_not_there_has_no_project(call, tmp_path):
-    with pytest.raises(InputError, match="There is no project in nowhere"):
-        call("versions", "list", "--project", "nowhere")

@@ -65,6 +65,7 @@ def test_segments_follow_dragged_landmarks_and_the_page_says_where(tmp_path):
     project = Project.open(tmp_path / "project")
     session = opened(tmp_path / "heart", project, "ada")
     session.apply_prediction(study.segmentation)
+    assert project.flush()
     verb(tmp_path / "heart", tmp_path / "found", project=tmp_path / "project")
     ed = session.measures.ed_phase
     slices = [z for z in range(5) if landmarks_of(session.reading, (ed, z)) is not None]
