@@ -94,8 +94,6 @@ def pretrain(
     )
     if json_file is not None:
         write_json(json_file, card.model_dump(mode="json"))
-    state = "" if card.finished else ", unfinished"
-    typer.echo(f"wrote {out}: {card.name} {card.version}, {card.hours:.2f} hours{state}")
 
 
 def _settings(path: Path | None) -> dict[str, dict[str, Any]]:

@@ -128,7 +128,7 @@ def load_image(row: ManifestRow) -> Stack:
     """Load a row's image: NIfTI, MetaImage, a picture (one slice), a video, or a DICOM folder.
 
     The column ``slice_rows`` says that a picture holds its slices one under the other, each with
-    so many rows.
+    so many rows; then its label does too.
 
     Of a video the frame that the column ``frame`` numbers is read; else all, or every so many as
     the column ``frame_step`` says.
@@ -184,6 +184,8 @@ def load_label(row: ManifestRow, stack: Stack) -> tuple[list[int], Segmentation]
         return [0], Segmentation(np.concatenate(drawn, axis=1), stack.geometry)
     if row.label.suffix.lower() in PICTURES:
         array = np.asarray(_open(row.label, "P", "L"))[None, None]
+        if row.columns.get("slice_rows") and array.size == stack.pixels.size:
+            array = array.reshape(stack.shape)  # slices one under the other, as in the image
         labels = label_map(row.label_map).to_cmr(array)
     elif row.label.suffix.lower() in METAIMAGES:
         labels = label_map(row.label_map).to_cmr(read_metaimage(row.label).pixels)

@@ -73,7 +73,7 @@ def predict_manifest(
         for place, row in enumerate(stack.slices or (stack,)):
             index = numbers[id(row)]
             outputs[index] = _output_name(index, row)
-            _write(found, place, out / outputs[index])
+            _write(found, place if stack.slices else None, out / outputs[index])
         if found.uncertainty is not None:
             of = [outputs[numbers[id(row)]] for row in stack.slices or (stack,)]
             doubts.append({"subject": stack.subject, "outputs": of, **found.uncertainty.as_dict()})
@@ -138,11 +138,15 @@ def _output_name(index: int, row: ManifestRow) -> str:
     return f"{index:05d}_{safe}{suffix}"
 
 
-def _write(found: Segmentation, place: int, path: Path) -> None:
-    """PNG of the slice at that place for a picture, else NIfTI with the axes of the image."""
+def _write(found: Segmentation, place: int | None, path: Path) -> None:
+    """PNG for a picture, else NIfTI with the axes of the image.
+
+    A picture shows the slice at that place, or all of them, one under the other as in the image.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".png":
-        labels = label_map("cmr").from_cmr(found.labels[0, place])
+        drawn = found.labels[0] if place is None else found.labels[0, place]
+        labels = label_map("cmr").from_cmr(drawn.reshape(-1, drawn.shape[-1]))
         with replacing(path) as part:
             Image.fromarray(np.ascontiguousarray(labels)).save(part, format="PNG")
     else:

@@ -4,13 +4,17 @@ import csv
 import json
 
 import nibabel as nib
+import numpy as np
 import pytest
+from PIL import Image
 
 from napari_cmr.core import InputError
-from napari_cmr.io import load_image, read_manifest
+from napari_cmr.io import load_image, load_label, read_manifest
 from napari_cmr.io.layouts import LAYOUTS, make_manifest
 from napari_cmr.learn.finetune import finetune_segmenter
 from napari_cmr.learn.over_manifest import evaluate_manifest, predict_manifest
+from napari_cmr.nets import load_model, predict
+from napari_cmr.phantom import PhantomConfig, make
 from tests.io.layouts.data_sets import BUILDERS
 from tests.learn.corrected import write_start
 from tests.learn.test_finetune import config
@@ -78,3 +82,26 @@ def test_labels_are_judged_and_trained_on_and_where_there_are_none_this_is_said(
     assert json.dumps(scores, allow_nan=False)
     tune()
     assert (tmp_path / "version" / "model.safetensors").exists()
+
+
+def test_a_picture_of_slices_one_under_the_other_gets_labels_of_all_of_them(model, tmp_path):
+    heart = make(PhantomConfig(n_phases=1, n_slices=4))
+    pixels = heart.sax.pixels[0]
+    tall = (255 * pixels / pixels.max()).astype(np.uint8).reshape(-1, pixels.shape[-1])
+    Image.fromarray(tall).save(tmp_path / "tall.png")
+    row = f'a,tall.png,{{}},{pixels.shape[1]},"10,2,2"\n'
+    header = "subject,image,label,slice_rows,spacing_mm\n"
+    (tmp_path / "m.csv").write_text(header + row.format(""), encoding="utf-8")
+    table = predict_manifest(tmp_path / "m.csv", tmp_path / "out", task=TASK, model=model)
+    with table.open(newline="", encoding="utf-8") as file:
+        (told,) = csv.DictReader(file)
+    found = np.asarray(Image.open(tmp_path / "out" / told["output"]))
+    assert found.shape == tall.shape and found[pixels.shape[1] :].any()
+    alone = predict(load_image(read_manifest(tmp_path / "m.csv")[0]), load_model(model))
+    np.testing.assert_array_equal(found.reshape(pixels.shape), alone.labels[0])
+    # and what was written is read as a label of that picture
+    text = header + row.format(f"out/{told['output']}")
+    (tmp_path / "m.csv").write_text(text, encoding="utf-8")
+    (labelled,) = read_manifest(tmp_path / "m.csv", need_labels=True)
+    _, read = load_label(labelled, load_image(labelled))
+    np.testing.assert_array_equal(read.labels, alone.labels)

@@ -142,6 +142,8 @@ def pretrain(
     )
     if fabric.is_global_zero:
         card = save_model(out, card, module.shipped())
+        state = "" if card.finished else ", unfinished"
+        say(f"wrote {out}: {card.name} {card.version}, {card.hours:.2f} hours{state}")
     fabric.barrier()
     packed.close()
     return card
