@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Protocol
 
 from qtpy.QtCore import QObject, QTimer
@@ -23,13 +22,7 @@ from napari_cmr.review import (
     Undone,
 )
 from napari_cmr.review.before_after import BeforeAfter, comparing
-from napari_cmr.review.cases import (
-    Material,
-    keep_case,
-    taught_tasks,
-    what_can_be_learned,
-    worth_keeping,
-)
+from napari_cmr.review.cases import Material, taught_tasks, what_can_be_learned
 from napari_cmr.review.learned import (
     activating,
     clearing_cache,
@@ -44,6 +37,7 @@ from napari_cmr.review.learned import (
 )
 from napari_cmr.review.training import TrainingJob, expected_seconds, threads
 from napari_cmr.review.training_status import JobState, JobStatus, read_rates
+from napari_cmr.ui.case_images import CaseImages
 from napari_cmr.ui.comparison_layers import ComparisonLayers
 from napari_cmr.ui.learn_panel import LearnPanel
 from napari_cmr.ui.live_drafts import LiveMode
@@ -92,7 +86,7 @@ class Learning:
         self._material = Material()
         self._was_active = False
         self._stop_wanted = False
-        self._kept: set[tuple[Path, str]] = set()
+        self._images = CaseImages(session, self._later)
         self._poll = QTimer(parent)
         self._poll.setInterval(POLL_MS)
         self._poll.timeout.connect(self.look)
@@ -112,6 +106,7 @@ class Learning:
         # Timers and threads end with their parent, which may be gone by now.
         self._session.changed.disconnect(self._on_changed)
         self._waiting.clear()
+        self._images.close()
         self.live.close()
 
     @property
@@ -216,29 +211,9 @@ class Learning:
 
     def _after_pause(self) -> None:
         """Keep the images of what was corrected; count only while somebody looks."""
-        self._keep_images()
+        self._images.keep()
         if self._panels.learn.isVisible():
             self.refresh()
-
-    def _keep_images(self) -> None:
-        project, reading = self._session.project, self._session.reading
-        if project.folder is None or reading is None:
-            return
-        case = (project.folder, reading.key)
-        if case in self._kept:
-            return
-
-        def run(_progress: Progress | None, _cancel: Cancel | None) -> bool:
-            worth = worth_keeping(reading)
-            if worth:
-                keep_case(project, reading)
-            return worth
-
-        def commit(kept: bool) -> None:
-            if kept:
-                self._kept.add(case)
-
-        self._later(Task("Keeping images", run, commit))
 
     def keep(self) -> None:
         """Use the new version, whatever the gate said."""
@@ -334,8 +309,10 @@ class Learning:
     def _on_changed(self, event: Event) -> None:
         match event:
             case Corrected() | Judged() | Undone():
+                self._images.touch()
                 self._count.start()
             case StackChosen() | StudyOpened():
+                self._images.leave()
                 self.comparison.clear()
                 self._count.start()
                 self._compare_anew()
@@ -393,7 +370,7 @@ class Learning:
                 lambda: forgetting_images(self._session.project), "The images are forgotten."
             )
         )
-        versions.forget_images_wanted.connect(self._kept.clear)
+        versions.forget_images_wanted.connect(self._images.forget)
 
     def _use(self, task: str, version: str) -> None:
         self._do(

@@ -8,6 +8,7 @@ from napari_cmr.learn.tiers.draft import draft
 from napari_cmr.learn.tiers.head import HeadConfig
 from napari_cmr.learn.versions.store import VersionStore
 from napari_cmr.review import Project, Verdict
+from napari_cmr.review.cases import cases_folder
 from napari_cmr.review.scope import nearest_first
 from napari_cmr.review.training import TrainingJob
 from napari_cmr.review.training_status import JobState
@@ -302,3 +303,22 @@ def test_without_a_folder_nothing_is_learnt_and_it_is_said(dock, qtbot):
     assert not dock.learn.learn.isEnabled()
     dock.learning.learn("head")
     assert "in memory only" in dock.message.text()
+
+
+def test_who_accepts_and_goes_on_or_closes_at_once_leaves_no_case_behind(
+    dock, people, qtbot, tmp_path
+):
+    project = tmp_path / "project"
+    move(dock, project)
+    dock.learning._count.setInterval(WAIT_MS)  # nobody pauses
+    for folder, study in people[:2]:
+        dock.open(folder)
+        settle(dock, qtbot)
+        dock.session.apply_prediction(truth_of(study)(dock.session.stack))
+        dock.session.judge([(0, z) for z in range(3)], Verdict.ACCEPTED)
+    qtbot.waitUntil(lambda: not dock.learning.runner.busy, timeout=WAIT_MS)
+    kept = cases_folder(dock.session.project)
+    assert len(list(kept.glob("*.nii"))) == 1
+    dock.learning.close()
+    dock.destroyed.disconnect(dock.learning.close)
+    assert len(list(kept.glob("*.nii"))) == 2
