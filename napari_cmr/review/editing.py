@@ -126,10 +126,12 @@ def prediction(
     *,
     over_expert: bool,
     taken_off: bool = False,
+    frames: Iterable[Frame] | None = None,
 ) -> Record:
     """A prediction on the stack; pixels that a reader made or agreed to stay unless told.
 
-    One that is taken off leaves the stack as if it had not been segmented.
+    One that is taken off leaves the stack as if it had not been segmented. ``frames`` are those
+    that it looked at, if not at all.
     """
     history = reading.history
     if found.labels.shape != history.shape:
@@ -153,6 +155,7 @@ def prediction(
         spacing_mm=list(geometry.spacing) if geometry.spacing_known else None,
         over_expert=over_expert,
         uncertainty=None if found.uncertainty is None else found.uncertainty.study,
+        **({} if frames is None else {"frames": [[int(t), int(z)] for t, z in frames]}),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -100,6 +101,15 @@ def in_volume(segmentation: Segmentation, extent: Extent) -> Segmentation:
         return segmentation
     labels = segmentation.labels.copy()
     labels[:, list(left_out)] = 0
+    return segmentation.with_labels(labels)
+
+
+def without_phases(segmentation: Segmentation, phases: Sequence[int]) -> Segmentation:
+    """The labels less those of some phases, which then count as not segmented."""
+    if not phases:
+        return segmentation
+    labels = segmentation.labels.copy()
+    labels[list(phases)] = 0
     return segmentation.with_labels(labels)
 
 

@@ -73,6 +73,14 @@ class _Prediction:
     findings: tuple[Finding, ...] = ()
     spacing_mm: tuple[float, ...] | None = None
     uncertainty: float | None = None
+    frames: frozenset[Frame] | None = None
+    """Where it and those before it looked, if not everywhere."""
+
+    def looked_at(self, frames: list[list[int]] | None) -> frozenset[Frame] | None:
+        """Where it has been looked with a further prediction of some frames, or of all."""
+        if frames is None or (self.there and self.frames is None):
+            return None
+        return (self.frames or frozenset()) | {(t, z) for t, z in frames}
 
 
 class _Step(NamedTuple):
@@ -197,6 +205,20 @@ class History:
         """Own frames and those taken from a file: what interpolation starts from and leaves."""
         return self.own_frames() | self._touched_by(Touch.TAKEN)
 
+    def half_looked_at(self) -> tuple[int, ...]:
+        """Phases of which a model looked at some slices, and at others neither it nor a reader.
+
+        Slices that are out of the volumes need not be looked at.
+        """
+        looked = self._prediction.frames
+        if looked is None:
+            return ()
+        n_slices = self.shape[1]
+        wanted = set(range(n_slices)) - set(self.extent.left_out(n_slices))
+        seen = looked | self.key_frames()
+        phases = sorted({t for t, _ in looked})
+        return tuple(t for t in phases if any((t, z) not in seen for z in wanted))
+
     def protected(self, where: tuple[slice, ...] = (slice(None),) * 4) -> npt.NDArray[np.bool_]:
         """``(t, z, y, x)`` pixels that a new prediction leaves alone unless told otherwise.
 
@@ -261,6 +283,7 @@ class History:
                 tuple(Finding(*parts) for parts in record.body["findings"]),
                 None if spacing is None else tuple(spacing),
                 record.body.get("uncertainty"),
+                self._prediction.looked_at(record.body.get("frames")),
             )
 
     def _step(self, record: Record) -> _Step:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from napari_cmr import measure
 from napari_cmr.core import InputError, Measures, Segmentation, Stack, Uncertainty, View
 from napari_cmr.measure.one_plane import without_volumes
-from napari_cmr.review.extent import in_volume, sentence
+from napari_cmr.review.extent import in_volume, sentence, without_phases
 from napari_cmr.review.history import History
 from napari_cmr.review.project import Project
 from napari_cmr.review.record import Record
@@ -77,12 +77,18 @@ def numbers(segmentation: Segmentation, history: History, view: View) -> Measure
     Of a long axis only the phases; see `napari_cmr.review.long_axis.plane_of`.
     """
     left_out = history.extent.left_out(history.shape[1])
-    counted = in_volume(segmentation, history.extent)
+    half = () if view not in (View.SAX, View.UNKNOWN) else history.half_looked_at()
+    counted = without_phases(in_volume(segmentation, history.extent), half)
     measures = measure.function(counted, ed=history.ed, es=history.es)
     if view not in (View.SAX, View.UNKNOWN):
         measures = without_volumes(measures)
-    notes = (sentence(left_out), *measures.notes) if left_out else measures.notes
-    return replace(measures, notes=notes)
+    said = [sentence(left_out)] if left_out else []
+    if half:
+        said.append(
+            f"Only some slices of phase {', '.join(map(str, half))} are segmented: volumes need "
+            "all slices of a phase, and are left out there."
+        )
+    return replace(measures, notes=(*said, *measures.notes))
 
 
 def replay(records: list[Record], shape: tuple[int, int, int, int]) -> History:

@@ -122,7 +122,7 @@ class ReviewSession(OpenStudy):
             self._check_still_open(catalogue)
             self._check_same_project(project, reader)
             taken = found if wanted is None else only_in(found, reading, wanted)
-            self._apply(reading, taken, over_expert=over_expert)
+            self._apply(reading, taken, over_expert=over_expert, frames=wanted)
 
         return Task("Segmenting", run, commit)
 
@@ -378,8 +378,17 @@ class ReviewSession(OpenStudy):
                 io.write_uncertainty(part / "uncertainty.json", reading.uncertainty)
         return tuple(files)
 
-    def _apply(self, reading: Reading, found: Segmentation, *, over_expert: bool) -> None:
-        record = editing.prediction(reading, self._reader, found, over_expert=over_expert)
+    def _apply(
+        self,
+        reading: Reading,
+        found: Segmentation,
+        *,
+        over_expert: bool,
+        frames: Iterable[Frame] | None = None,
+    ) -> None:
+        record = editing.prediction(
+            reading, self._reader, found, over_expert=over_expert, frames=frames
+        )
         self._log(reading, record)
         reading.uncertainty = found.uncertainty
         self.changed.emit(Segmented(reading.stack.stack_id))

@@ -3,9 +3,10 @@
 import numpy as np
 
 from napari_cmr.core import Segmentation, Uncertainty
+from napari_cmr.review.extent import Extent
 from napari_cmr.review.scope import nearest_first, only_in
 
-from .conftest import opened, square
+from .conftest import dab, opened, square
 
 
 def test_the_visible_phase_comes_first_and_then_its_neighbours_round_the_cycle():
@@ -38,3 +39,44 @@ def test_predicting_a_frame_headless_changes_that_frame_alone(tiny_folder):
     session.predict(square, frames=[(2, 1)])
     changed = np.argwhere(session.reading.history.labels.any(axis=(2, 3)))
     assert [tuple(f) for f in changed] == [(2, 1)]
+
+
+def test_volumes_wait_until_every_slice_of_a_phase_is_looked_at(tiny_folder, project):
+    session = opened(tiny_folder, project)
+    n_slices = session.stack.shape[1]
+    session.predict(square, frames=[(2, 1)])
+    assert session.measures.edv_ml is None
+    assert session.measures.mass_g is None
+    assert "Only some slices of phase 2" in session.measures.notes[0]
+    session.predict(square, frames=[(2, z) for z in range(n_slices)])
+    whole = session.measures.edv_ml
+    assert whole is not None
+    session.predict(square, frames=[(3, 0)])
+    assert session.measures.edv_ml == whole  # the other phase's are left out
+    assert np.isnan(session.measures.lv_volumes_ml[3])
+    assert project.flush()
+    again = opened(tiny_folder, project)
+    assert again.measures.notes == session.measures.notes
+    session.undo()
+    assert "Only some" not in " ".join(session.measures.notes)
+    session.redo()
+    session.predict(square)
+    assert np.isfinite(session.measures.lv_volumes_ml).all()
+
+
+def test_slices_that_a_reader_drew_or_took_out_need_no_prediction(tiny_folder):
+    session = opened(tiny_folder)
+    session.predict(square, frames=[(0, z) for z in range(3)])
+    assert session.measures.edv_ml is None
+    session.mark_slices(Extent(base=0, apex=3))
+    assert session.measures.edv_ml is None
+    dab(session, phase=0, index=3, label=1)
+    assert session.measures.edv_ml is not None
+
+
+def test_one_slice_after_all_of_them_leaves_the_volumes_whole(tiny_folder):
+    session = opened(tiny_folder)
+    session.predict(square)
+    known = session.measures.edv_ml
+    session.predict(square, frames=[(0, 2)])
+    assert session.measures.edv_ml == known
