@@ -13,6 +13,7 @@ from napari_cmr.io import Catalogue
 from napari_cmr.report.style import RESEARCH_USE
 from napari_cmr.review import Predictor, Project, ReviewSession
 from napari_cmr.review.learned import project_predictor
+from napari_cmr.ui.canvas_context import CanvasContext
 from napari_cmr.ui.coordinator import Coordinator
 from napari_cmr.ui.learn_panel import LearnPanel
 from napari_cmr.ui.learning import Learning
@@ -79,6 +80,7 @@ class CardiacDock(QWidget):
         self.research_use.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.research_use.setStyleSheet("font-weight: bold; padding: 2px;")
         self._lay_out()
+        self.canvas = CanvasContext(viewer, self)
         self.runner = TaskRunner(self)
         predictor = predictor or project_predictor(lambda: self.session.project)
         self.coordinator = Coordinator(viewer, self.session, self, self.runner, predictor)
@@ -92,6 +94,7 @@ class CardiacDock(QWidget):
         self.destroyed.connect(self.reasons.close)
         self.destroyed.connect(self.learning.close)
         self.destroyed.connect(self.coordinator.close)
+        self.destroyed.connect(self.canvas.close)
 
     def open(self, study: Path | Catalogue, *, segment: bool = False) -> None:
         """Open a study in the background, and segment it if so wanted."""

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QOpenGLContext
 from qtpy.QtWidgets import QApplication, QFileDialog
+from vispy.gloo import glir
 from vispy.scene.visuals import Rectangle
 
 from napari_cmr.core import Segmentation
@@ -248,6 +250,35 @@ def test_a_layer_that_a_reader_removes_while_the_brush_is_out_leaves_no_box(draw
     viewer.layers.remove(drawing.coordinator.stage.image)
     process(viewer)
     assert boxes(viewer) == []
+
+
+def test_what_a_layer_had_on_the_graphics_card_is_deleted_where_it_lies(
+    drawing, viewer, monkeypatch
+):
+    """Deleted in another OpenGL context it stays in use on the canvas, and drawing crashes."""
+    where = []
+
+    def noting(kind):
+        delete = kind.delete
+
+        def noted(deleted):
+            where.append(QOpenGLContext.currentContext())
+            delete(deleted)
+
+        monkeypatch.setattr(kind, "delete", noted)
+
+    for kind in (glir.GlirTexture2D, glir.GlirProgram, glir.GlirVertexBuffer):
+        noting(kind)
+    stage = drawing.coordinator.stage
+    segmentation = drawing.session.segmentation
+    for _ in range(3):
+        process(viewer)
+        where.clear()
+        stage.remove_contours()
+        assert where
+        assert {context == canvas(viewer).context() for context in where} == {True}
+        process(viewer)
+        stage.show_segmentation(segmentation)
 
 
 def test_drawing_begins_on_a_stack_without_contours(open_study, study_folder, viewer, qtbot):
