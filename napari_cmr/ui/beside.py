@@ -11,7 +11,7 @@ from napari.layers import Shapes
 from qtpy.QtCore import QObject, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
-from napari_cmr.core import Cancel, InputError, Progress
+from napari_cmr.core import Cancel, Progress
 from napari_cmr.io.catalogue import Entry
 from napari_cmr.review import Reading, ReviewSession, Task
 from napari_cmr.review.beside import (
@@ -74,6 +74,8 @@ class Beside:
         self._refit.setInterval(_LAID_OUT_MS)
         self._refit.timeout.connect(stage.fit)
         self.runner = TaskRunner(parent)
+        self._next: Task[Reading] | None = None
+        self.runner.ended.connect(self._start)
         self.runner.failed.connect(lambda sentence: say(sentence, error=True))
         panel.beside_wanted.connect(self.show_view)
 
@@ -122,7 +124,9 @@ class Beside:
             self._load(entry, title, other_study=True)
 
     def clear(self) -> None:
-        """Show nothing beside."""
+        """Show nothing beside, nor what is being loaded for it."""
+        self._next = None
+        self.runner.cancel()
         self.reading = None
         self._is_other_study = False
         self._remove_line()
@@ -171,10 +175,17 @@ class Beside:
             self.moved()
             self.show_numbers()
 
-        try:
-            self.runner.start(Task("Loading what is beside", run, commit))
-        except InputError as error:
-            self._say(str(error), error=True)
+        # Who chooses again before the first is loaded wants the last.
+        self._next = Task("Loading what is beside", run, commit)
+        if self.runner.busy:
+            self.runner.cancel()
+        else:
+            self._start()
+
+    def _start(self) -> None:
+        task, self._next = self._next, None
+        if task is not None:
+            self.runner.start(task)
 
     def _name_here(self) -> str:
         stack = self._session.stack

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,7 @@ class LandmarkPoints:
         self.layer: Points | None = None
         self.wanted = False
         self._is_drawing = False
+        self._is_dragged = False
 
     def show(self, wanted: bool) -> None:
         """Show them, or take them off."""
@@ -63,7 +64,7 @@ class LandmarkPoints:
     def draw(self) -> None:
         """Draw those of the frame on show."""
         reading, image = self._session.reading, self._stage.image
-        if not self.wanted or self._is_drawing:
+        if not self.wanted or self._is_drawing or self._is_dragged:
             return
         found = None
         if reading is not None and image is not None and reading.history.has_labels:
@@ -84,7 +85,7 @@ class LandmarkPoints:
 
     def clear(self) -> None:
         """Take them off."""
-        layer, self.layer = self.layer, None
+        layer, self.layer, self._is_dragged = self.layer, None, False
         if layer is not None and layer in self._viewer.layers:
             layer.mode = "pan_zoom"
             self._keys.forget(layer)
@@ -93,7 +94,7 @@ class LandmarkPoints:
     def take(self) -> None:
         """Put what was dragged into the session; what it refuses goes back."""
         layer, reading = self.layer, self._session.reading
-        if layer is None or reading is None or self._is_drawing:
+        if layer is None or reading is None or self._is_drawing or self._is_dragged:
             return
         frame = (self._stage.phase, self._stage.slice)
         known = landmarks_of(reading, frame)
@@ -123,7 +124,20 @@ class LandmarkPoints:
             axis_labels=image.axis_labels[-2:],
         )
         # The reader's hand is still on the point while napari tells of it.
-        layer.events.data.connect(lambda _: QTimer.singleShot(0, self.take))
+        layer.events.data.connect(self._soon)
+        layer.mouse_drag_callbacks.append(self._dragged)
         self._keys.also_on(layer)
         self._viewer.layers.selection.active = active
         return layer
+
+    def _dragged(self, _layer: Points, event: Any) -> Iterator[None]:
+        """A drag is one step, whatever its way was."""
+        self._is_dragged = True
+        yield
+        while event.type == "mouse_move":
+            yield
+        self._is_dragged = False
+        self._soon()
+
+    def _soon(self, _event: object = None) -> None:
+        QTimer.singleShot(0, self.take)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -54,6 +54,7 @@ class LearnPanel(QWidget):
         self.material, self.expected, self.device, self.times = (_line() for _ in range(4))
         self.live_note = _line()
         self.tier = QComboBox()
+        self.tier.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # letters stay the window's keys
         for name, title in TIERS:
             self.tier.addItem(title, name)
         self.tier.currentIndexChanged.connect(lambda _: self.tier_chosen.emit(self.chosen_tier))
@@ -98,10 +99,18 @@ class LearnPanel(QWidget):
         """Say what it runs on."""
         self.device.setText(words)
 
-    def show_status(self, status: JobStatus, *, stopping: bool = False) -> None:
-        """Draw how far a training is; what came of it is for others to draw."""
+    def show_status(
+        self, status: JobStatus, *, stopping: bool = False, pausing: bool = False
+    ) -> None:
+        """Draw how far a training is; what came of it is for others to draw.
+
+        Parameters
+        ----------
+        pausing
+            Whether it was asked to wait, which it does once the step it is at is done.
+        """
         active = status.state.active
-        self._waiting = status.state is JobState.PAUSED
+        self._waiting = pausing or status.state is JobState.PAUSED
         for widget in (self.bar, self.pause, self.stop, self.times):
             widget.setVisible(active)
         self._enable(running=active)
@@ -110,13 +119,15 @@ class LearnPanel(QWidget):
         self.pause.setText("Go on" if self._waiting else "Pause")
         if not active:
             return
-        title = "Waiting" if self._waiting else _STAGES.get(status.stage, status.stage)
+        waits = status.state is JobState.PAUSED
+        title = "Waiting" if waits else _STAGES.get(status.stage, status.stage)
         self.bar.setRange(0, status.of)
         self.bar.setValue(min(status.done, status.of))
         self.bar.setFormat(f"{title}: %v of %m" if status.of else title)
         left = "" if status.remaining_s is None else f", about {duration(status.remaining_s)} left"
-        stopping_words = " Stopping after this step." if stopping else ""
-        self.times.setText(f"{title}. {duration(status.elapsed_s)} so far{left}.{stopping_words}")
+        asked = " Waits after this step." if pausing and not waits else ""
+        asked = " Stopping after this step." if stopping else asked
+        self.times.setText(f"{title}. {duration(status.elapsed_s)} so far{left}.{asked}")
         if status.device:
             self.show_device(f"Runs on {status.device}.")
 

@@ -170,7 +170,7 @@ class Learning:
             return
         status = job.status()
         active = status.state.active
-        self._panels.learn.show_status(status, stopping=job.stopping)
+        self._panels.learn.show_status(status, stopping=job.stopping, pausing=job.pausing)
         self._panels.learn.show_curve(job.curve())
         if active and not self._poll.isActive():
             self._poll.start()

@@ -28,6 +28,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cmr.review.worklist import Order
+from napari_cmr.ui.quiet_tree import QuietTree
 
 _COLUMNS = ("Study", "State", "View", "Seq.", "Size", "Unsure")
 _SEQUENCE, _SIZE, _UNSURE = 3, 4, 5
@@ -83,6 +84,7 @@ class StudiesPanel(QWidget):
         self.open_file.setToolTip("A NIfTI, zip or multi-frame DICOM file")
         self.open_file.clicked.connect(self._ask_for_file)
         self.order = QComboBox()
+        self.order.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # letters stay the window's keys
         for order in Order:
             self.order.addItem(order.value, order)
         self.order.activated.connect(lambda _: self.order_wanted.emit(self.order.currentData()))
@@ -138,7 +140,7 @@ class StudiesPanel(QWidget):
             if current:
                 self.list.setCurrentItem(item)
         self._items[row.key] = item
-        if len(self._items) < 3:
+        if known is not None or len(self._items) < 3:
             self._fit()
         self.next.setEnabled(True)
 
@@ -216,6 +218,9 @@ class StudiesPanel(QWidget):
         return item
 
     def _fit(self) -> None:
+        """As wide as their words; a column that says nothing leaves its room to the names."""
+        values = [item.text(_UNSURE) for item in self._items.values()]
+        self.list.setColumnHidden(_UNSURE, not any(values))
         for column in range(1, len(_COLUMNS)):
             self.list.resizeColumnToContents(column)
 
@@ -239,7 +244,7 @@ class StudiesPanel(QWidget):
 
 
 def _tree() -> QTreeWidget:
-    tree = QTreeWidget()
+    tree = QuietTree()
     tree.setHeaderLabels(_COLUMNS)
     for column, tip in (
         (_SEQUENCE, "Sequence"),
@@ -255,6 +260,7 @@ def _tree() -> QTreeWidget:
     tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
     tree.setIconSize(QSize(_PICTURE, _PICTURE))
     tree.setUniformRowHeights(False)
+    tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names often differ at their end
     tree.setToolTip("Double click or Enter opens a study")
     return tree
 

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
 
 from napari_cmr.core import Stack
 from napari_cmr.io import Catalogue, Entry
+from napari_cmr.ui.quiet_tree import QuietTree
 
 _COLUMNS = ("Stack", "View", "Sequence", "Phases x slices", "Notes")
 
@@ -79,7 +80,7 @@ class StudyPanel(QWidget):
 
 
 def _stack_list() -> QTreeWidget:
-    tree = QTreeWidget()
+    tree = QuietTree()
     tree.setHeaderLabels(_COLUMNS)
     tree.setRootIsDecorated(False)
     tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)

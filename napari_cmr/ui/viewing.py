@@ -72,7 +72,7 @@ class Viewing:
             ("go-to-es", "go to end systole", "S", lambda: self.jump("es_phase")),
             ("fill-contours", "contours as lines or filled", "T", self.toggle_filled),
             ("hide-contours", "hide contours, or show them", "H", stage.toggle_contours),
-            ("ruler", "draw a ruler", "Alt+L", self.rulers.draw_line),
+            ("ruler", "draw a ruler", "L", self.rulers.draw_line),
             ("region", "draw a region", "Alt+E", self.rulers.draw_region),
             ("landmarks", "landmarks, to be dragged", "Q", panel.landmarks.click),
             ("keys", "this list", "F1", self.show_keys),

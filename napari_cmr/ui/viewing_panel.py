@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QWidget
 
 
@@ -25,8 +25,10 @@ class ViewingPanel(QWidget):
         self.slices = _button("Play slices", "Shift+K: from slice to slice in one phase", self)
         self.filled = _button("Fill contours", "T: contours as lines or filled", self)
         self.filled.setCheckable(True)
-        self.ruler = _button("Ruler", "Draw a line; its length stands beside it", self)
-        self.region = _button("Region", "Draw an ellipse; mean and spread stand beside it", self)
+        self.ruler = _button("Ruler", "L: draw a line; its length stands beside it", self)
+        self.region = _button(
+            "Region", "Alt+E: draw an ellipse; mean and spread stand beside it", self
+        )
         self.landmarks = _button(
             "Landmarks", "Q: RV insertion points and the LV's middle, to be dragged", self
         )
@@ -34,6 +36,7 @@ class ViewingPanel(QWidget):
         self.landmarks.clicked.connect(self.landmarks_wanted)
         self.keys = _button("Keys…", "F1: what each key does", self)
         self.beside = QComboBox()
+        self.beside.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # letters stay the window's keys
         self.beside.setToolTip("Another view beside this one, with the line where they cut")
         self.phases.clicked.connect(self.play_phases_wanted)
         self.slices.clicked.connect(self.play_slices_wanted)

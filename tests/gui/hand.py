@@ -26,12 +26,14 @@ def place(viewer, layer, row, column):
     return QPointF(x, y)
 
 
-def drag(viewer, layer, *points):
-    """Press at the first (row, column), move over the others, let go."""
+def drag(viewer, layer, *points, rest=None):
+    """Press at the first (row, column), move over the others, let go; ``rest`` after each move."""
     places = [place(viewer, layer, *point) for point in points]
     _mouse(viewer, QEvent.Type.MouseButtonPress, places[0])
     for at in places[1:]:
         _mouse(viewer, QEvent.Type.MouseMove, at)
+        if rest is not None:
+            rest(at)
     _mouse(viewer, QEvent.Type.MouseButtonRelease, places[-1])
 
 

@@ -44,6 +44,28 @@ def test_a_long_axis_stands_beside_with_the_line_of_each_in_the_other(
     assert len(viewer.layers) == 1
 
 
+def test_who_chooses_again_before_the_first_is_loaded_gets_the_last(
+    open_study, study_folder, qtbot
+):
+    dock = open_study(study_folder)
+    combo, beside = dock.viewing.beside, dock.coordinator.beside
+    for index in (1, 2, 3):
+        combo.setCurrentIndex(index)
+        combo.activated.emit(index)
+    assert not dock.message.isVisible()
+    view = combo.itemText(3).split(",")[0]
+    qtbot.waitUntil(
+        lambda: beside.pane is not None and beside.pane.title.text().startswith(view),
+        timeout=WAIT_MS,
+    )
+    combo.setCurrentIndex(1)
+    combo.activated.emit(1)
+    combo.setCurrentIndex(0)
+    combo.activated.emit(0)
+    qtbot.waitUntil(lambda: not beside.runner.busy, timeout=WAIT_MS)
+    assert beside.pane is None
+
+
 def test_another_stack_takes_away_what_was_beside_the_first(
     open_study, study_folder, viewer, qtbot
 ):

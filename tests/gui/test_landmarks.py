@@ -2,12 +2,13 @@
 
 import numpy as np
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
 
-from napari_cmr.review import State
+from napari_cmr.review import Kind, State
 from napari_cmr.review.landmarks import landmarks_of
 
 from .conftest import WAIT_MS
-from .hand import press
+from .hand import drag, press
 from .test_dock import click
 
 
@@ -37,3 +38,27 @@ def test_a_dragged_landmark_is_a_correction_and_undo_puts_it_back(
     assert not np.allclose(points.layer.data, found)
     click(qtbot, dock.viewing.landmarks)
     assert len(viewer.layers) == 2
+
+
+def test_a_drag_of_a_landmark_is_one_step_whatever_its_way(
+    open_study, study_folder, study, viewer, qtbot
+):
+    dock = open_study(study_folder)
+    dock.session.apply_prediction(study.segmentation)
+    click(qtbot, dock.viewing.landmarks)
+    layer = dock.coordinator.viewing.points.layer
+    found = layer.data.copy()
+    row, column = (float(v) for v in found[0])
+
+    def rest(_at):
+        for _ in range(10):
+            QApplication.processEvents()  # a hand is slower than the window
+
+    way = [(row + n, column) for n in (0, 1, 2, 3)]
+    drag(viewer, dock.coordinator.stage.image, *way, rest=rest)
+    qtbot.waitUntil(lambda: dock.session.state is State.CORRECTED, timeout=WAIT_MS)
+    assert abs(layer.data[0, 0] - row - 3) < 0.5
+    placed = [r for r in dock.session.project.records() if r.kind is Kind.LANDMARK]
+    assert len(placed) == 1
+    press(viewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    np.testing.assert_allclose(layer.data, found)

@@ -116,6 +116,29 @@ def test_a_double_click_opens_and_brings_the_picture_and_a_key_the_next(listed, 
     assert listed.session.catalogue is second
 
 
+def test_keys_work_while_the_list_has_the_focus(listed, viewer, qtbot):
+    double_click(listed, row(listed, 0), qtbot)
+    reveal(listed.studies.list)
+    tree = listed.studies.list
+    tree.setFocus()
+    qtbot.keyClick(tree, KEY.Key_I)
+    assert titles(listed) == ["Study 1", "Study 2", "Study 3"]
+    qtbot.keyClick(tree, KEY.Key_N)
+    settle(listed, qtbot)
+    assert listed.session.catalogue.path.name == "p1"
+    qtbot.keyClick(tree, KEY.Key_Down)
+    assert tree.currentItem() is row(listed, 2)
+
+
+def test_the_column_of_doubt_is_there_once_there_is_one(listed, qtbot):
+    tree = listed.studies.list
+    assert tree.isColumnHidden(5)
+    listed.coordinator.studies.uncertainty = lambda key: 0.25
+    double_click(listed, row(listed, 0), qtbot)
+    listed.coordinator.studies.redraw()
+    assert not tree.isColumnHidden(5)
+
+
 def test_enter_opens_too(listed, qtbot):
     reveal(listed.studies.list)
     listed.studies.list.setCurrentItem(row(listed, 2))

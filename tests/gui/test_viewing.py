@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QMouseEvent
+from qtpy.QtGui import QAction, QKeySequence, QMouseEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_cmr.core import InputError
@@ -142,6 +142,14 @@ def test_a_key_given_to_another_action_is_remembered_by_the_next_window(viewer, 
     press(viewer, KEY.Key_K, Qt.KeyboardModifier.ControlModifier | SHIFT)
     assert done == ["one", "again"]
     again.close()
+
+
+def test_no_key_is_one_that_the_windows_menus_take_first(opened, viewer):
+    window = opened.window()
+    taken = {key for act in window.findChildren(QAction) for key in act.shortcuts()}
+    taken |= {QKeySequence.mnemonic(act.text()) for act in window.menuBar().actions()}
+    ours = {s.key: QKeySequence(s.key) for s in opened.coordinator.keys.table if s.key}
+    assert {key for key, sequence in ours.items() if sequence in taken} == set()
 
 
 def test_the_list_of_keys_has_every_action_and_takes_a_new_key(opened, viewer, qtbot):
