@@ -7,13 +7,14 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from napari_cmr.core import InputError
 from napari_cmr.review import Project, State, Verdict, log_file, review_records
-from napari_cmr.review.lock import FolderLock
+from napari_cmr.review.lock import FolderLock, lock_within
 from napari_cmr.review.project import HOME, LOCK
 from tests.conftest import REPOSITORY
 from tests.review.conftest import dab, labels_of, opened, square
@@ -84,6 +85,86 @@ def test_a_lock_that_is_let_go_of_within_a_moment_is_waited_for(tmp_path, monkey
     project = Project.open(tmp_path)
     assert not project.trouble
     project.close()
+
+
+HALF_DEAD = """
+import ctypes, os, sys, threading
+from pathlib import Path
+from napari_cmr.review.lock import FolderLock, lock_within
+lock = FolderLock(Path(sys.argv[1]))
+def hold_on():
+    print("held", flush=True)
+    sys.stdin.readline()
+    os._exit(0)
+threading.Thread(target=hold_on).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+"""A process whose first thread has ended, while another still keeps its files open."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says that a process is dying")
+def test_a_killed_window_is_waited_for_until_its_last_thread_has_ended(tmp_path, monkeypatch):
+    file = tmp_path / "lock"
+    process = subprocess.Popen(
+        [sys.executable, "-c", HALF_DEAD, file],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+    )
+    assert process.stdout.readline() == "held\n"
+    stat = Path(f"/proc/{process.pid}/stat")
+    while ") Z " not in stat.read_text():
+        time.sleep(0.001)
+    tries = []
+
+    def rest(_seconds):
+        tries.append(lock_within)
+        if len(tries) == 2:
+            process.communicate("end\n")
+
+    monkeypatch.setattr("napari_cmr.review.lock.time.sleep", rest)
+    lock = lock_within(file, 0.0)
+    assert lock is not None
+    assert len(tries) == 2
+    assert lock_within(file, 0.0) is None  # who lives is not waited for
+    assert len(tries) == 2
+    lock.release()
+
+
+WINDOW_WITH_A_TRAINING = """
+import signal, sys
+from pathlib import Path
+from napari_cmr.review import Project
+from napari_cmr.review.training import TrainingJob
+project = Project.open(Path(sys.argv[1]))
+job = TrainingJob(Path(sys.argv[1]))
+job.folder.mkdir(parents=True)
+job._launch([sys.executable, "-c", "import signal; signal.pause()"])
+print(job._own[job.folder].pid, flush=True)
+signal.pause()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no signals to kill with")
+def test_a_training_that_outlives_a_killed_window_does_not_keep_its_project(tmp_path):
+    window = subprocess.Popen(
+        [sys.executable, "-c", WINDOW_WITH_A_TRAINING, tmp_path],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+    )
+    training = int(window.stdout.readline())
+    try:
+        assert "open in another window" in Project.open(tmp_path).trouble
+        window.kill()
+        project = Project.open(tmp_path)  # it may be dying still
+        assert not project.trouble
+        os.kill(training, 0)  # which goes on
+        project.close()
+    finally:
+        os.kill(training, signal.SIGKILL)
+        window.communicate()
 
 
 def test_no_process_that_is_started_has_the_lock_too(tmp_path):
