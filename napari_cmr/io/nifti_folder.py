@@ -217,6 +217,8 @@ def _words(path: Path) -> tuple[Kind, View | None]:
     except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         description, image_type = "", []
     kind = kind_of(image_type, description)
+    if kind is Kind.PLAIN and not description and kind_of((), stem) is Kind.LGE:
+        kind = Kind.LGE  # data sets of late enhancement come without sidecars
     return kind, view_hint(description) or view_hint(stem)
 
 

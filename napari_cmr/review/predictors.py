@@ -7,8 +7,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from napari_cmr import io
-from napari_cmr.core import Cancel, InputError, LabelArray, Progress, Segmentation, Stack
+from napari_cmr import core, io
+from napari_cmr.core import (
+    Cancel,
+    Finding,
+    InputError,
+    LabelArray,
+    Progress,
+    Segmentation,
+    Stack,
+)
 from napari_cmr.nets.segmenter_tasks import (
     CINE,
     LATE_ENHANCEMENT,
@@ -22,6 +30,13 @@ Predictor: TypeAlias = Callable[[Stack, Progress | None, Cancel | None], Segment
 
 Arrived: TypeAlias = Callable[[int, LabelArray], None]
 """Called with a phase and its ``(z, y, x)`` labels as soon as they are found, in any thread."""
+
+
+SEQUENCE_UNKNOWN = Finding(
+    "sequence-unknown",
+    "The files do not say whether this is cine or late enhancement.",
+    "It was segmented as a cine; check the contours.",
+)
 
 
 def suggested(catalogue: io.Catalogue) -> str:
@@ -111,7 +126,7 @@ class SaxPredictor(InPhases):
         if named is not None and nets.find_card(named).task == CINE:
             task = CINE  # whoever names it wants it
         loaded = nets.load_model(self._model, task=task)
-        return nets.predict(
+        found = nets.predict(
             stack,
             loaded,
             phases=phases,
@@ -120,3 +135,5 @@ class SaxPredictor(InPhases):
             progress=progress,
             cancel=cancel,
         )
+        guessed = task == CINE and stack.sequence is core.Sequence.OTHER
+        return found.with_findings(SEQUENCE_UNKNOWN) if guessed else found

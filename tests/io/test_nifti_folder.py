@@ -167,6 +167,17 @@ def test_a_sidecar_names_the_kind_and_the_view(tmp_path) -> None:
     assert [e.stack_id for e in io.scan(tmp_path).entries] == ["sax-lge-1", "perfusion-1"]
 
 
+@pytest.mark.parametrize(
+    ("name", "sequence"),
+    [("Case_P003_LGE", Sequence.LGE), ("psir-sax", Sequence.LGE), ("late", Sequence.LGE),
+     ("Case_P003", Sequence.OTHER), ("plate", Sequence.OTHER)],
+)  # fmt: skip
+def test_without_a_sidecar_a_files_name_tells_late_enhancement(tmp_path, name, sequence) -> None:
+    save(tmp_path / f"{name}.nii.gz", textured((20, 24, 5)), np.diag([1.2, 1.3, 8, 1]))
+    (entry,) = io.scan(tmp_path).entries
+    assert entry.sequence is sequence
+
+
 def acdc(folder: Path, *, whole: bool = False) -> dict[str, np.ndarray]:
     """A patient's folder as the challenge has it."""
     folder.mkdir()
