@@ -25,6 +25,7 @@ from napari_cmr.review.beside import (
 )
 from napari_cmr.ui.beside_pane import BesidePane
 from napari_cmr.ui.layers import contrast_limits
+from napari_cmr.ui.orientation import edges
 from napari_cmr.ui.stage import Stage
 from napari_cmr.ui.task_runner import TaskRunner
 from napari_cmr.ui.viewing_panel import ViewingPanel
@@ -151,7 +152,10 @@ class Beside:
         self._draw_line(own)
         labels = reading.history.labels[phase, index] if reading.history.has_labels else None
         spacing = other.geometry.pixel_spacing
-        pane.picture.show_picture(other.pixels[phase, index], self._limits, spacing, labels, theirs)
+        letters = edges(other.geometry, index)
+        pane.picture.show_picture(
+            other.pixels[phase, index], self._limits, spacing, labels, theirs, letters
+        )
         pane.show_title(f"{self._title()}: phase {phase}, slice {index}")
 
     def show_numbers(self) -> None:

@@ -14,8 +14,10 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 from napari_cmr.core import LabelArray, Structure
 from napari_cmr.core.palette import COLOURS
 from napari_cmr.review.beside import Ends, Pair
+from napari_cmr.ui.orientation import Edges
 
 _LINE = "#ffe08a"
+_LETTERS_PT = 14
 _DASH = "\N{EN DASH}"
 
 
@@ -25,6 +27,8 @@ class Picture(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.line: Ends | None = None
+        self.edges: Edges | None = None
+        """Which side of the patient each edge faces; None where nobody knows."""
         self._image: QImage | None = None
         self._outlines: QImage | None = None
         self._spacing = (1.0, 1.0)
@@ -42,13 +46,14 @@ class Picture(QWidget):
         spacing: tuple[float, float],
         labels: LabelArray | None,
         line: Ends | None,
+        edges: Edges | None = None,
     ) -> None:
-        """Draw a ``(y, x)`` picture between two grey values, with outlines and a line."""
+        """Draw a ``(y, x)`` picture between two grey values, with outlines, a line and letters."""
         low, high = limits
         grey = np.clip((picture - low) / (high - low) * 255, 0, 255).astype(np.uint8)
         self._image = _image(grey, QImage.Format.Format_Grayscale8)
         self._outlines = None if labels is None else _outlines(labels)
-        self._spacing, self.line = spacing, line
+        self._spacing, self.line, self.edges = spacing, line, edges
         self.update()
 
     def place_of(self, row: float, column: float) -> QPointF:
@@ -74,6 +79,22 @@ class Picture(QWidget):
         if self.line is not None:
             painter.setPen(QPen(QColor(_LINE), 1.5, Qt.PenStyle.DashLine))
             painter.drawLine(self.place_of(*self.line[0]), self.place_of(*self.line[1]))
+        if self.edges is not None:
+            self._draw_letters(painter, self.edges)
+
+    def _draw_letters(self, painter: QPainter, edges: Edges) -> None:
+        font = painter.font()
+        font.setPointSize(_LETTERS_PT)
+        painter.setFont(font)
+        painter.setPen(QColor(_LINE))
+        middle, side = Qt.AlignmentFlag.AlignVCenter, Qt.AlignmentFlag.AlignHCenter
+        for where, letters in (
+            (middle | Qt.AlignmentFlag.AlignLeft, edges.left),
+            (middle | Qt.AlignmentFlag.AlignRight, edges.right),
+            (side | Qt.AlignmentFlag.AlignTop, edges.top),
+            (side | Qt.AlignmentFlag.AlignBottom, edges.bottom),
+        ):
+            painter.drawText(self.rect().adjusted(6, 6, -6, -6), where, letters)
 
     def _frame(self) -> QRectF:
         """The picture's place: as large as fits, in the middle."""

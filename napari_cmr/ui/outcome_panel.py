@@ -72,7 +72,8 @@ class OutcomePanel(QWidget):
         self.open_case.setVisible(bool(rows))
         if compared is not None and not note:
             listed = ", ".join(str(phase) for phase in compared.phases)
-            note = f"Contours of both versions are there in phases {listed}."
+            word = "phase" if len(compared.phases) == 1 else "phases"
+            note = f"Contours of both versions are there in {word} {listed}."
         self.open_note.setText(note)
         self.open_note.setVisible(bool(note))
         for button in self.show_buttons.buttons():
@@ -154,8 +155,9 @@ class _Table(QWidget):
 def _holdout_rows(holdout: OnHoldout | None) -> list[tuple[str, ...]]:
     if holdout is None or not holdout.subjects:
         return []
+    plural = "" if holdout.subjects == 1 else "s"
     rows: list[tuple[str, ...]] = [
-        (f"Dice, {holdout.subjects} held-out case(s)", "before", "after"),
+        (f"Dice, {holdout.subjects} held-out case{plural}", "before", "after"),
         *((name, f"{a:.3f}", f"{b:.3f}") for name, a, b in holdout.structures),
         ("mean", _mean(holdout.before), _mean(holdout.after)),
         ("  95 % interval", _interval(holdout.before), _interval(holdout.after)),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pyqtgraph as pg
 from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QSizePolicy
 
 HEIGHT = 110
 
@@ -16,6 +17,8 @@ class StepPlot(pg.PlotWidget):
     def __init__(self, name: str, colour: str, *, dots: bool) -> None:
         super().__init__(background=None)
         self.setFixedHeight(HEIGHT)
+        # As wide as the dock is, which it must not widen.
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         item = self.getPlotItem()
         item.setMenuEnabled(False)
         item.hideButtons()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QEvent, Qt, Signal
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_cmr.core import FloatArray, Measures, Structure
 from napari_cmr.core.palette import COLOURS
@@ -27,6 +27,8 @@ class VolumePlot(pg.PlotWidget):
         super().__init__(parent, background=None)
         self.setMinimumHeight(170)
         self.setMaximumHeight(240)
+        # As wide as the dock is, which it must not widen.
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
         item = self.getPlotItem()
         item.setMenuEnabled(False)
         item.hideButtons()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from napari_cmr.core import Segmentation
+from napari_cmr.ui.orientation import edges
 
 from .conftest import WAIT_MS, settle
 from .test_studies import cohort, double_click, listed, row  # noqa: F401
@@ -31,6 +32,8 @@ def test_a_long_axis_stands_beside_with_the_line_of_each_in_the_other(
     beside = choose(dock, qtbot, 1)
     qtbot.waitUntil(beside.pane.isVisible, timeout=WAIT_MS)
     assert beside.pane.picture.line is not None
+    assert beside.pane.picture.edges == edges(beside.reading.stack.geometry, 0)
+    assert beside.pane.picture.edges is not None
     before = np.array(beside.pane.picture.line)
     viewer.dims.set_current_step(1, 5)
     assert not np.allclose(beside.pane.picture.line, before)
