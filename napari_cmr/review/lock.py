@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 EVERY_S = 0.1
@@ -70,8 +71,9 @@ _CAN_TELL = sys.platform == "linux"
 def _sign(descriptor: int) -> None:
     """Write whose it is, for `FolderLock.owner_is_dying`."""
     if _CAN_TELL:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        with suppress(OSError):  # a full disk, which others will tell of
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
 
 
 def _is_dying(signed: bytes) -> bool:
