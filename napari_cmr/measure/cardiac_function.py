@@ -22,6 +22,7 @@ MYOCARDIAL_DENSITY_G_PER_ML = 1.05
 """Schulz-Menger et al., J Cardiovasc Magn Reson 2020;22:19 (SCMR post-processing)."""
 ONE_PHASE = "Only one phase is segmented: its volume stands as EDV, and there is no EF."
 """A note that late enhancement, which has one phase, need not bear."""
+NOTHING = "Neither ventricle is segmented: ED and ES are unknown."
 
 
 def function(
@@ -142,7 +143,7 @@ def _choose_phases(curves: _Curves, ed: int | None, es: int | None) -> _Phases:
     if ed is not None and es is not None:
         return _Phases(ed, es, "reader", (*notes, *_reader_notes(curve, ed, es)))
     if len(present) == 0:
-        notes.append("Neither ventricle is segmented: ED and ES are unknown.")
+        notes.append(NOTHING)
         return _Phases(ed or es or 0, es or ed or 0, "nothing segmented", tuple(notes))
     found_ed = int(np.nanargmax(curve)) if ed is None else ed
     found_es = int(np.nanargmin(curve)) if es is None else es

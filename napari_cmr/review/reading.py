@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from napari_cmr import measure
 from napari_cmr.core import InputError, Measures, Segmentation, Stack, Uncertainty, View
+from napari_cmr.measure.cardiac_function import NOTHING
 from napari_cmr.measure.one_plane import without_volumes
 from napari_cmr.review.extent import in_volume, sentence, without_phases
 from napari_cmr.review.history import History
@@ -88,7 +89,8 @@ def numbers(segmentation: Segmentation, history: History, view: View) -> Measure
             f"Only some slices of phase {', '.join(map(str, half))} are segmented: volumes need "
             "all slices of a phase, and are left out there."
         )
-    return replace(measures, notes=(*said, *measures.notes))
+    rest = (note for note in measures.notes if not (half and note == NOTHING))
+    return replace(measures, notes=(*said, *rest))
 
 
 def replay(records: list[Record], shape: tuple[int, int, int, int]) -> History:

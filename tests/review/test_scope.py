@@ -47,7 +47,8 @@ def test_volumes_wait_until_every_slice_of_a_phase_is_looked_at(tiny_folder, pro
     session.predict(square, frames=[(2, 1)])
     assert session.measures.edv_ml is None
     assert session.measures.mass_g is None
-    assert "Only some slices of phase 2" in session.measures.notes[0]
+    (note,) = session.measures.notes
+    assert "Only some slices of phase 2" in note
     session.predict(square, frames=[(2, z) for z in range(n_slices)])
     whole = session.measures.edv_ml
     assert whole is not None
