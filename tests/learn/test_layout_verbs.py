@@ -96,7 +96,8 @@ def test_a_picture_of_slices_one_under_the_other_gets_labels_of_all_of_them(mode
     with table.open(newline="", encoding="utf-8") as file:
         (told,) = csv.DictReader(file)
     found = np.asarray(Image.open(tmp_path / "out" / told["output"]))
-    assert found.shape == tall.shape and found[pixels.shape[1] :].any()
+    assert found.shape == tall.shape
+    assert found[pixels.shape[1] :].any()
     alone = predict(load_image(read_manifest(tmp_path / "m.csv")[0]), load_model(model))
     np.testing.assert_array_equal(found.reshape(pixels.shape), alone.labels[0])
     # and what was written is read as a label of that picture
