@@ -7,10 +7,13 @@ from typing import Protocol
 from napari_cmr.core import Sequence, View
 
 CINE, LATE_ENHANCEMENT, FOUR_CHAMBER = "cine_sax_seg", "lge_sax_seg", "cine_lax_seg"
+MAPPING = "mapping_sax_seg"
 TITLES = {CINE: "cine", LATE_ENHANCEMENT: "late enhancement"}
 """The tasks that a project keeps versions of, and what a person calls them."""
+_OTHER_TITLES = {FOUR_CHAMBER: "four chambers", MAPPING: "maps"}
 _SHORT_AXIS = (View.SAX, View.UNKNOWN)
-_NOT_LEARNT = (Sequence.T1, Sequence.T2, Sequence.ECHO)
+_MAPS = (Sequence.T1, Sequence.T2)
+_NOT_LEARNT = (*_MAPS, Sequence.ECHO)
 
 
 class Shown(Protocol):
@@ -29,6 +32,8 @@ def task_of(shown: Shown) -> str:
     """The task of the segmenters that a short-axis stack or a four-chamber cine is for."""
     if is_four_chamber(shown):
         return FOUR_CHAMBER
+    if shown.sequence in _MAPS:
+        return MAPPING
     return LATE_ENHANCEMENT if shown.sequence is Sequence.LGE else CINE
 
 
@@ -51,4 +56,4 @@ def taught_task(shown: Shown) -> str | None:
 
 def title_of(task: str) -> str:
     """What a person calls the images of a task."""
-    return TITLES.get(task, task)
+    return TITLES.get(task) or _OTHER_TITLES.get(task, task)

@@ -20,6 +20,7 @@ from napari_cmr.core import (
 from napari_cmr.nets.segmenter_tasks import (
     CINE,
     LATE_ENHANCEMENT,
+    MAPPING,
     Shown,
     can_be_segmented,
     task_of,
@@ -36,6 +37,13 @@ SEQUENCE_UNKNOWN = Finding(
     "sequence-unknown",
     "The files do not say whether this is cine or late enhancement.",
     "It was segmented as a cine; check the contours.",
+)
+
+MAPS_UNSEEN = Finding(
+    "maps-unseen",
+    "The model for maps was never tried on a person's map: it learnt on cine and late "
+    "enhancement with their contrast changed, and on a phantom's maps.",
+    "Check the contours.",
 )
 
 
@@ -62,7 +70,7 @@ def sax_predictor(model: str | Path | None = None) -> Predictor:
     ----------
     model
         Name on the shelf or a version's folder; None is the shelf's best for the stack's
-        view and sequence: short-axis late enhancement or cine, or four-chamber cine.
+        view and sequence: short-axis cine, late enhancement or map, or four-chamber cine.
 
     Returns
     -------
@@ -122,7 +130,7 @@ class SaxPredictor(InPhases):
         from napari_cmr import nets  # imports torch, which takes seconds
 
         task = task_of(stack)
-        named = self._model if task == LATE_ENHANCEMENT else None
+        named = self._model if task in (LATE_ENHANCEMENT, MAPPING) else None
         if named is not None and nets.find_card(named).task == CINE:
             task = CINE  # whoever names it wants it
         loaded = nets.load_model(self._model, task=task)
@@ -135,5 +143,7 @@ class SaxPredictor(InPhases):
             progress=progress,
             cancel=cancel,
         )
+        if task == MAPPING:
+            return found.with_findings(MAPS_UNSEEN)
         guessed = task == CINE and stack.sequence is core.Sequence.OTHER
         return found.with_findings(SEQUENCE_UNKNOWN) if guessed else found

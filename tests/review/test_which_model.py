@@ -53,6 +53,16 @@ def test_a_model_that_is_named_is_taken(asked, cine, enhanced):
     assert [task for _, task in asked] == ["cine_sax_seg", "lge_sax_seg", "cine_sax_seg"]
 
 
+@pytest.mark.parametrize("sequence", [Sequence.T1, Sequence.T2])
+def test_a_map_has_a_model_of_its_own_and_is_said_to_be_untried(asked, cine, enhanced, sequence):
+    drawn = replace(enhanced, sequence=sequence)
+    found = sax_predictor()(drawn, None, None)
+    sax_predictor("cine-sax-unet")(drawn, None, None)
+    assert asked == [(None, "mapping_sax_seg"), ("cine-sax-unet", "cine_sax_seg")]
+    assert "maps-unseen" in {f.code for f in found.findings}
+    assert "maps-unseen" not in {f.code for f in sax_predictor()(cine, None, None).findings}
+
+
 def test_a_project_s_version_is_asked_for_by_the_stack_s_task(asked, cine, enhanced, monkeypatch):
     used = {"cine_sax_seg": "cine-sax-unet", "lge_sax_seg": None}
     monkeypatch.setattr("napari_cmr.review.learned.model_in_use", lambda _, task: used[task])
