@@ -17,6 +17,7 @@ OFF = {"adapted", "adapter_rank", "consistency", "invert", "noisy_air"}
 LOCALISERS = {
     "cine-sax-unet 1.1.0 a1fd2b3ff044": "cine-sax-unet",
     "cine-sax-unet 1.2.0 79f346332b5a": "cine-sax-unet",
+    "cine-sax-unet 1.3.0 79f346332b5a": "cine-sax-unet",
 }
 """Versions whose localisers are the same to the bit; only their segmenters differ."""
 TREATED = {"frozen": 0, "encoder_rate": 1.0, "layer_decay": 1.0}
