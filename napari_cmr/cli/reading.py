@@ -52,7 +52,7 @@ def segment(
     resample_time: ResampleTime = False,
     json: JsonFile = None,
 ) -> None:
-    """Segment and measure a short-axis cine, or what --stack names: LGE, a four-chamber cine."""
+    """Segment and measure a short-axis cine, or what --stack names: LGE, a map, four chambers."""
     from napari_cmr.cli.summary import print_measures
     from napari_cmr.cli.work import read_and_segment, write_measures
 
