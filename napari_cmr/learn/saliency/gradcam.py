@@ -15,7 +15,6 @@ from napari_cmr.learn.saliency.question import Question
 
 COARSEST = 8
 """Pixels of the picture that a pixel of the map may cover at most."""
-_LEAST = 1e-12
 
 
 def gradcam(question: Question, tick: Tick = lambda: None, *, level: int | None = None) -> Tensor:
@@ -37,11 +36,15 @@ def gradcam(question: Question, tick: Tick = lambda: None, *, level: int | None 
 
 
 def weighted_maps(maps: Tensor, slopes: Tensor) -> Tensor:
-    """``(m, h, w)`` of ``(m, k, h, w)`` maps and the number's derivatives by them."""
-    second, third = slopes**2, slopes**3
-    below = 2 * second + (maps * third).sum((2, 3), keepdim=True)
-    alpha = torch.where(below.abs() > _LEAST, second / below.where(below.abs() > _LEAST, 1.0), 0.0)
-    weights = (alpha * functional.relu(slopes)).sum((2, 3), keepdim=True)
+    """``(m, h, w)`` of ``(m, k, h, w)`` maps and the number's derivatives by them.
+
+    Equation 19 takes maps that are never negative, so that no share passes one half. An encoder
+    whose maps have both signs brings its denominator through zero, and shares of tens of thousands
+    with it; hence what is negative does not count to it.
+    """
+    upward = functional.relu(slopes)  # equation 11 lets these alone count
+    shares = 1 / (2 + functional.relu(maps).sum((2, 3), keepdim=True) * upward)
+    weights = (shares * upward).sum((2, 3), keepdim=True)
     return functional.relu((weights * maps).sum(1))
 
 

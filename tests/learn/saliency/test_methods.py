@@ -116,6 +116,17 @@ def test_maps_that_change_nothing_have_no_weight():
     assert weighted_maps(torch.ones(1, 2, 3, 3), torch.zeros(1, 2, 3, 3)).abs().max() == 0
 
 
+def test_no_place_of_a_map_of_both_signs_counts_for_more_than_half_its_slope():
+    # With g = 0.5 and sum(A) = -4, 2 g^2 + sum(A) g^3 is nearly nothing and weighs without end.
+    maps = torch.tensor([[[[1.0, 0.0], [0.0, -5.0]]]])
+    slopes = torch.full_like(maps, 0.5000001)
+    found = weighted_maps(maps, slopes)
+    most = 0.5 * slopes.sum() * maps.clamp(min=0)[:, 0]
+    assert (found <= most).all()
+    # sum(A) of what is above zero is 1: alpha = 0.25 / (0.5 + 0.125), at each of four places.
+    torch.testing.assert_close(found[0, 0, 0], torch.tensor(4 * 0.4 * 0.5))
+
+
 class Turned(Explained):
     """Sees its picture upright and by a quarter turn, and pools a map that marks one corner."""
 
