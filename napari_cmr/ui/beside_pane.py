@@ -146,7 +146,7 @@ class BesidePane(QWidget):
 
 
 def _text(value: float | None, sign: str = "") -> str:
-    return _DASH if value is None else f"{value:{sign}.0f}"
+    return _DASH if value is None else f"{round(value):{sign}d}"
 
 
 def _image(pixels: npt.NDArray[np.uint8], kind: QImage.Format) -> QImage:

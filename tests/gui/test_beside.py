@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from napari_cmr.core import Segmentation
+from napari_cmr.review.beside import Pair
+from napari_cmr.ui.beside_pane import BesidePane
 from napari_cmr.ui.orientation import edges
 
 from .conftest import WAIT_MS, settle
@@ -104,3 +106,11 @@ def test_two_studies_stand_beside_each_other_with_their_numbers(listed, viewer, 
     listed.studies.names.click()
     assert "Doe1" not in beside.pane.title.text()
     assert beside.line is None
+
+
+def test_a_difference_of_less_than_half_has_no_minus(qtbot):
+    pane = BesidePane()
+    qtbot.addWidget(pane)
+    pane.show_numbers([Pair("LV EF", "%", 64.3, 64.0)])
+    assert "-0" not in pane.numbers.text()
+    assert "+0" in pane.numbers.text()
