@@ -43,7 +43,7 @@ def test_keys_find_the_contours_whatever_layer_is_in_the_hand(drawing, viewer): 
 
 
 def test_keys_of_the_review_mean_the_same_after_a_ruler_was_drawn(drawing, viewer):  # noqa: F811
-    press(viewer, Qt.Key.Key_L, Qt.KeyboardModifier.AltModifier)
+    press(viewer, Qt.Key.Key_L)
     ruler = viewer.layers.selection.active
     press(viewer, Qt.Key.Key_3)
     press(viewer, Qt.Key.Key_A)
