@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -39,8 +39,8 @@ class Encoder(Protocol):
         ...
 
 
-def _unet(**options: Any) -> UNetEncoder:
-    return UNetEncoder(**{"channels": UNET_CHANNELS, **options})
+def _unet(*, channels: Sequence[int] = UNET_CHANNELS) -> UNetEncoder:
+    return UNetEncoder(channels)
 
 
 ENCODERS: dict[str, Callable[..., nn.Module]] = {
@@ -51,7 +51,7 @@ ENCODERS: dict[str, Callable[..., nn.Module]] = {
 }
 
 
-def make_encoder(name: str, **options: Any) -> nn.Module:
+def make_encoder(name: str, /, **options: Any) -> nn.Module:
     """Make an encoder with random weights; it is an :class:`Encoder`.
 
     Parameters
@@ -68,8 +68,9 @@ def make_encoder(name: str, **options: Any) -> nn.Module:
         raise ModelError(f"There is no encoder '{name}'; there are {', '.join(ENCODERS)}.")
     try:
         return ENCODERS[name](**options)
-    except TypeError as error:
-        raise ModelError(f"The encoder {name} does not take these options: {error}.") from error
+    except (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError) as error:
+        said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
+        raise ModelError(f"The encoder {name} does not take these options: {said}.") from error
 
 
 def as_encoder(module: nn.Module) -> Encoder:

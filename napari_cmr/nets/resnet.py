@@ -34,6 +34,11 @@ class ResNet50(nn.Module):
         ``batch`` as in the paper, or what MONAI's ``get_norm_layer`` takes.
     dilated
         Whether the last two stages dilate instead of halving the resolution (DeepLabV3).
+
+    Raises
+    ------
+    ValueError
+        If there are not four stages.
     """
 
     def __init__(
@@ -45,6 +50,8 @@ class ResNet50(nn.Module):
         dilated: bool = False,
     ) -> None:
         super().__init__()
+        if len(blocks) != 4:
+            raise ValueError(f"blocks {list(blocks)} are not the numbers of four stages")
         self.conv1 = nn.Conv2d(1, planes, 7, stride=2, padding=3, bias=False)
         self.bn1 = get_norm_layer(norm, spatial_dims=2, channels=planes)
         self.act = nn.ReLU(inplace=True)

@@ -22,10 +22,17 @@ class UNetEncoder(nn.Module):
         Width of each stage.
     in_channels
         Number of input channels.
+
+    Raises
+    ------
+    ValueError
+        If there is no stage, or one without channels.
     """
 
     def __init__(self, channels: Sequence[int], in_channels: int = 1) -> None:
         super().__init__()
+        if not channels or min(channels) < 1:
+            raise ValueError(f"channels {list(channels)} are not one positive number a stage")
         widths = [in_channels, *channels]
         self.stages = nn.ModuleList(
             ResidualUnit(2, widths[i], widths[i + 1], 1 if i == 0 else 2, 3, 2, act=ACT, norm=NORM)

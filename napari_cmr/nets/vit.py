@@ -30,6 +30,11 @@ class VisionTransformer(nn.Module):
     pool
         What stands for the picture: the ``class`` token, or the ``mean`` of the patches for
         methods that never train the class token.
+
+    Raises
+    ------
+    ValueError
+        If one of the numbers is out of its range, or the width does not divide into heads.
     """
 
     def __init__(
@@ -44,6 +49,14 @@ class VisionTransformer(nn.Module):
         pool: str = "class",
     ) -> None:
         super().__init__()
+        if min(patch, width, depth, heads) < 1 or size < patch:
+            raise ValueError("sizes are positive, and a picture no smaller than a patch")
+        if width % heads or width % 4:
+            raise ValueError(f"a width of {width} is no multiple of 4 and of {heads} heads")
+        if not 0 <= drop_path < 1:
+            raise ValueError(f"drop_path {drop_path} is no share below 1")
+        if pool not in ("class", "mean"):
+            raise ValueError(f"pool is 'class' or 'mean', not '{pool}'")
         self.patch, self.width, self.pool = patch, width, pool
         self.stride = patch
         self.smallest = patch

@@ -59,6 +59,27 @@ def test_an_unknown_option_is_refused_by_name():
         make_encoder("vit_small_patch8", wdith=12)
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("vit_small_patch8", {"width": 384, "heads": 5}, "multiple of 4 and of 5 heads"),
+        ("vit_small_patch8", {"depth": 0}, "sizes are positive"),
+        ("vit_small_patch8", {"patch": 0}, "sizes are positive"),
+        ("vit_small_patch8", {"drop_path": 2}, "no share below 1"),
+        ("vit_small_patch8", {"pool": "max"}, "'class' or 'mean', not 'max'"),
+        ("unet", {"channels": (4, 0)}, "one positive number a stage"),
+        ("unet", {"channels": ()}, "one positive number a stage"),
+        ("unet", {"in_channels": 3}, "in_channels"),
+        ("unet", {"name": "x"}, "name"),
+        ("resnet50", {"norm": "foo"}, "FOO"),
+        ("resnet50", {"blocks": (1, 1)}, "four stages"),
+    ],
+)
+def test_options_that_make_no_network_are_refused_by_name(name, options, said):
+    with pytest.raises(ModelError, match=f"{name} does not take these options: .*{said}"):
+        make_encoder(name, **options)
+
+
 def test_the_small_transformer_has_the_published_size():
     n = sum(p.numel() for p in make_encoder("vit_small_patch8").blocks.parameters())
     per_block = 384 * 3 * 384 + 3 * 384 + 384 * 384 + 384 + 8 * 384 * 384 + 4 * 384 + 384 + 4 * 384
