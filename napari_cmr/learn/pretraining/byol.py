@@ -12,7 +12,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_cmr.learn.pretraining.heads import HeadNorm, mlp
-from napari_cmr.learn.pretraining.method import Method, MethodConfig, Outcome
+from napari_cmr.learn.pretraining.method import (
+    Decay,
+    Method,
+    MethodConfig,
+    Outcome,
+    Part,
+    Positive,
+    Share,
+    Size,
+)
 from napari_cmr.learn.pretraining.sampling import Batch
 from napari_cmr.learn.pretraining.teacher import follow, momentum_at, teacher_of
 from napari_cmr.learn.pretraining.views import ViewConfig, make_views
@@ -22,13 +31,13 @@ from napari_cmr.nets.encoders import as_encoder
 class BYOLConfig(MethodConfig):
     """The paper's heads (4096 hidden, 256 out) and momentum (0.996, to 1 along a cosine)."""
 
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-4
-    warm_up: float = 0.1
-    hidden: int = 4096
-    out: int = 256
+    learning_rate: Positive = 1e-3
+    weight_decay: Decay = 1e-4
+    warm_up: Part = 0.1
+    hidden: Size = 4096
+    out: Size = 256
     head_norm: HeadNorm = "batch"
-    momentum: float = 0.996
+    momentum: Share = 0.996
     view: ViewConfig = ViewConfig()
 
 

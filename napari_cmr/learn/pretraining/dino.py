@@ -15,8 +15,17 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from napari_cmr.core import InputError
 from napari_cmr.learn.pretraining.heads import HeadNorm, norms
-from napari_cmr.learn.pretraining.masks import random_masks
-from napari_cmr.learn.pretraining.method import Method, MethodConfig, Outcome
+from napari_cmr.learn.pretraining.masks import n_hidden, random_masks
+from napari_cmr.learn.pretraining.method import (
+    Decay,
+    Method,
+    MethodConfig,
+    Outcome,
+    Part,
+    Positive,
+    Share,
+    Size,
+)
 from napari_cmr.learn.pretraining.processes import mean_over_processes
 from napari_cmr.learn.pretraining.sampling import Batch
 from napari_cmr.learn.pretraining.teacher import follow, momentum_at, teacher_of
@@ -29,25 +38,25 @@ from napari_cmr.nets.vit import VisionTransformer
 class DINOConfig(MethodConfig):
     """The paper's numbers; the crops are sized for packed hearts, not for ImageNet."""
 
-    learning_rate: float = 5e-4
-    weight_decay: float = 0.04
-    last_weight_decay: float | None = 0.4
-    warm_up: float = 0.1
+    learning_rate: Positive = 5e-4
+    weight_decay: Decay = 0.04
+    last_weight_decay: Decay | None = 0.4
+    warm_up: Part = 0.1
     prototypes: int = Field(default=65536, gt=1)
-    hidden: int = 2048
-    bottleneck: int = 256
+    hidden: Size = 2048
+    bottleneck: Size = 256
     head_norm: HeadNorm = Field(
         default="none",
         description="'batch', an option of the paper's code, for encoders whose pooled features "
         "hardly differ, as behind instance norm",
     )
-    student_temperature: float = 0.1
-    teacher_temperature: float = 0.07
-    first_teacher_temperature: float = 0.04
-    temperature_warm_up: float = Field(default=0.3, ge=0, lt=1, description="share of the steps")
-    centre_momentum: float = 0.9
-    momentum: float = 0.996
-    frozen_last: float = Field(default=0.01, description="share of the steps without a last layer")
+    student_temperature: Positive = 0.1
+    teacher_temperature: Positive = 0.07
+    first_teacher_temperature: Positive = 0.04
+    temperature_warm_up: Part = Field(default=0.3, description="share of the steps")
+    centre_momentum: Part = 0.9
+    momentum: Share = 0.996
+    frozen_last: Share = Field(default=0.01, description="share of the steps without a last layer")
     whole: ViewConfig = ViewConfig(size=96, area=(0.4, 1.0))
     part: ViewConfig = ViewConfig(size=48, area=(0.05, 0.4))
     parts: int = Field(default=8, ge=0)
@@ -93,6 +102,8 @@ class DINO(Method):
                 "The patch term needs patches: choose vit_small_patch8 or leave it out."
             )
         self.config, self.view_size = config, config.whole.size
+        if config.patch_term:
+            n_hidden((config.whole.size // as_encoder(encoder).stride) ** 2, config.mask_ratio)
         head = DINOHead(as_encoder(encoder).width, config)
         self.student = nn.ModuleDict({"encoder": encoder, "head": head})
         self.teacher = teacher_of(self.student)

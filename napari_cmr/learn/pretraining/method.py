@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import abc
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from napari_cmr.learn.pretraining.sampling import Batch
 
+# A number that a method sets anew needs its range again, hence names.
+Positive = Annotated[float, Field(gt=0)]
+Decay = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Part = Annotated[float, Field(ge=0, lt=1)]
+Size = Annotated[int, Field(gt=0)]
+
 
 class MethodConfig(BaseModel):
     """What all methods set; ``learning_rate`` is for a batch of 256 and scales with the batch."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    learning_rate: float = Field(gt=0)
-    weight_decay: float = Field(ge=0)
-    last_weight_decay: float | None = Field(
-        default=None, ge=0, description="at the end, if it grows"
-    )
-    warm_up: float = Field(ge=0, lt=1, description="share of the steps")
-    betas: tuple[float, float] = (0.9, 0.999)
-    clip: float = Field(default=3.0, gt=0, description="largest norm of the gradient")
+    learning_rate: Positive
+    weight_decay: Decay
+    last_weight_decay: Decay | None = Field(default=None, description="at the end, if it grows")
+    warm_up: Part = Field(description="share of the steps")
+    betas: tuple[Part, Part] = (0.9, 0.999)
+    clip: Positive = Field(default=3.0, description="largest norm of the gradient")
 
 
 class Outcome(NamedTuple):
@@ -38,12 +43,13 @@ class Method(nn.Module, abc.ABC):
     """A pretraining method with its networks; trained as one module.
 
     ``needs_positions`` tells the sampler to draw placed slices only, ``pairs`` whether two
-    frames of one slice can be a positive pair, ``may_collapse`` whether equal features for all
-    pictures could satisfy its loss.
+    frames of one slice can be a positive pair, ``contrasts`` whether the loss needs other pictures
+    beside each, ``may_collapse`` whether equal features for all pictures could satisfy its loss.
     """
 
     needs_positions = False
     pairs = True
+    contrasts = False
     may_collapse = True
     view_size: int
 

@@ -10,16 +10,24 @@ decoder rebuild them together, so that both are pretrained.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_cmr.core import InputError
-from napari_cmr.learn.pretraining.masks import patches_of, random_masks
-from napari_cmr.learn.pretraining.method import Method, MethodConfig, Outcome
+from napari_cmr.learn.pretraining.masks import n_hidden, patches_of, random_masks
+from napari_cmr.learn.pretraining.method import (
+    Decay,
+    Method,
+    MethodConfig,
+    Outcome,
+    Part,
+    Positive,
+    Size,
+)
 from napari_cmr.learn.pretraining.sampling import Batch
 from napari_cmr.learn.pretraining.views import ViewConfig, make_views
 from napari_cmr.nets.linear import Linear
@@ -34,18 +42,24 @@ class MIMConfig(MethodConfig):
     flips alone, as in the paper: what is rebuilt should be what the scanner saw.
     """
 
-    learning_rate: float = 1.5e-4
-    weight_decay: float = 0.05
-    warm_up: float = 0.05
-    betas: tuple[float, float] = (0.9, 0.95)
+    learning_rate: Positive = 1.5e-4
+    weight_decay: Decay = 0.05
+    warm_up: Part = 0.05
+    betas: tuple[Part, Part] = (0.9, 0.95)
     form: Literal["mae", "simmim", "unet"] | None = None
     ratio: float = Field(default=0.75, gt=0, lt=1)
-    unet_patch: int = 32
-    decoder_width: int = Field(default=512, multiple_of=4)
-    decoder_depth: int = 8
-    decoder_heads: int = 16
+    unet_patch: Size = 32
+    decoder_width: Size = Field(default=512, multiple_of=4)
+    decoder_depth: Size = 8
+    decoder_heads: Size = 16
     standardised_patches: bool = True
     view: ViewConfig = ViewConfig(area=(0.3, 1.0), gamma=0.0, bias=0.0, noise=0.0, blur=0.0)
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> Self:
+        if self.decoder_width % self.decoder_heads:
+            raise ValueError("decoder_width is no multiple of decoder_heads")
+        return self
 
 
 class MAE(Method):
@@ -174,7 +188,7 @@ def make_mim(encoder: nn.Module, config: MIMConfig) -> Method:
     Raises
     ------
     InputError
-        If there is none, or the pictures do not divide into patches.
+        If there is none, the pictures do not divide into patches, or none or all are hidden.
     """
     side = config.view.size
     if isinstance(encoder, UNetEncoder):
@@ -185,6 +199,7 @@ def make_mim(encoder: nn.Module, config: MIMConfig) -> Method:
                 f"Views of {side} pixels do not divide into patches of {config.unet_patch} and "
                 f"maps of stride {encoder.stride}; choose a multiple of both."
             )
+        n_hidden((side // config.unet_patch) ** 2, config.ratio)
         return UNetMIM(encoder, config)
     if not isinstance(encoder, VisionTransformer):
         raise InputError(
@@ -195,6 +210,7 @@ def make_mim(encoder: nn.Module, config: MIMConfig) -> Method:
         raise InputError("The form 'unet' needs the U-Net, not a transformer.")
     if side % encoder.patch:
         raise InputError(f"Views of {side} pixels do not divide into patches of {encoder.patch}.")
+    n_hidden((side // encoder.patch) ** 2, config.ratio)
     return SimMIM(encoder, config) if config.form == "simmim" else MAE(encoder, config)
 
 

@@ -12,23 +12,33 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_cmr.learn.pretraining.heads import HeadNorm, mlp
-from napari_cmr.learn.pretraining.method import Method, MethodConfig, Outcome
+from napari_cmr.learn.pretraining.method import (
+    Decay,
+    Method,
+    MethodConfig,
+    Outcome,
+    Part,
+    Positive,
+    Size,
+)
 from napari_cmr.learn.pretraining.processes import gather, rank
 from napari_cmr.learn.pretraining.sampling import Batch
 from napari_cmr.learn.pretraining.views import ViewConfig, make_views
 from napari_cmr.nets.encoders import as_encoder
 
+ROUNDING = 1e-6
+
 
 class PCLConfig(MethodConfig):
     """The paper's threshold (0.1), temperature (0.1) and head (128 out)."""
 
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-4
-    warm_up: float = 0.1
-    threshold: float = 0.1
-    temperature: float = 0.1
-    hidden: int = 2048
-    out: int = 128
+    learning_rate: Positive = 1e-3
+    weight_decay: Decay = 1e-4
+    warm_up: Part = 0.1
+    threshold: Positive = 0.1
+    temperature: Positive = 0.1
+    hidden: Size = 2048
+    out: Size = 128
     head_norm: HeadNorm = "none"
     view: ViewConfig = ViewConfig()
 
@@ -37,6 +47,7 @@ class PCL(Method):
     """An encoder and a projection head under the positional contrast."""
 
     needs_positions = True
+    contrasts = True
 
     def __init__(self, encoder: nn.Module, config: PCLConfig) -> None:
         super().__init__()
@@ -93,5 +104,8 @@ def positional_contrast(
 
 
 def positives(positions: Tensor, places: Tensor, threshold: float) -> Tensor:
-    """``(n, m)`` whether two slices lie less than ``threshold`` of the heart apart."""
-    return (positions[:, None] - places[None]).abs() < threshold
+    """``(n, m)`` whether two slices lie less than ``threshold`` of the heart apart.
+
+    Slices of a stack of eleven lie 0.1 apart, and rounding must not make some of them positives.
+    """
+    return (positions[:, None] - places[None]).abs() < threshold - ROUNDING

@@ -28,7 +28,7 @@ METHODS: dict[str, tuple[type[MethodConfig], Callable[..., Method]]] = {
 }
 
 
-def method_config(name: str, **options: Any) -> MethodConfig:
+def method_config(name: str, /, **options: Any) -> MethodConfig:
     """The paper's numbers, save for the options.
 
     Raises
@@ -60,8 +60,9 @@ def make_method(name: str, encoder: nn.Module, config: MethodConfig) -> Method:
 def first_complaint(error: ValidationError) -> str:
     """What pydantic found first, as half a sentence."""
     first = error.errors()[0]
-    where = ".".join(map(str, first["loc"])) or "value"
-    return f"{where}: {first['msg']}."
+    where = ".".join(map(str, first["loc"]))
+    said = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {said}." if where else f"{said}."
 
 
 def _views(config: MethodConfig) -> list[ViewConfig]:

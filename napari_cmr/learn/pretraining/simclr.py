@@ -11,7 +11,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_cmr.learn.pretraining.heads import HeadNorm, mlp
-from napari_cmr.learn.pretraining.method import Method, MethodConfig, Outcome
+from napari_cmr.learn.pretraining.method import (
+    Decay,
+    Method,
+    MethodConfig,
+    Outcome,
+    Part,
+    Positive,
+    Size,
+)
 from napari_cmr.learn.pretraining.processes import gather, rank
 from napari_cmr.learn.pretraining.sampling import Batch
 from napari_cmr.learn.pretraining.views import ViewConfig, make_views
@@ -21,18 +29,20 @@ from napari_cmr.nets.encoders import as_encoder
 class SimCLRConfig(MethodConfig):
     """The paper's temperature (0.1) and head (one hidden layer, 128 out)."""
 
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-4
-    warm_up: float = 0.1
-    temperature: float = 0.1
-    hidden: int = 2048
-    out: int = 128
+    learning_rate: Positive = 1e-3
+    weight_decay: Decay = 1e-4
+    warm_up: Part = 0.1
+    temperature: Positive = 0.1
+    hidden: Size = 2048
+    out: Size = 128
     head_norm: HeadNorm = "none"
     view: ViewConfig = ViewConfig()
 
 
 class SimCLR(Method):
     """An encoder and a projection head under NT-Xent."""
+
+    contrasts = True
 
     def __init__(self, encoder: nn.Module, config: SimCLRConfig) -> None:
         super().__init__()

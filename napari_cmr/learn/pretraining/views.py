@@ -7,10 +7,11 @@ together, and each picture's view depends on its own seed alone.
 from __future__ import annotations
 
 import math
+from typing import Self
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 from torch.nn import functional
 
@@ -26,7 +27,7 @@ class ViewConfig(BaseModel):
     No colour and no strong crops by default: grey values and places mean something in MR.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     size: int = Field(default=96, gt=0, description="side of the view in pixels")
     area: tuple[float, float] = Field(default=(0.4, 1.0), description="share of the picture seen")
@@ -37,6 +38,13 @@ class ViewConfig(BaseModel):
     bias: float = Field(default=0.5, ge=0, le=1, description="chance of a coil-like bias field")
     noise: float = Field(default=0.4, ge=0, le=1, description="chance of Rician noise")
     blur: float = Field(default=0.3, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _area_is_a_range(self) -> Self:
+        low, high = self.area
+        if not 0 < low <= high <= 1:
+            raise ValueError("area is two shares of the picture, the smaller first")
+        return self
 
 
 def make_views(images: Tensor, keys: Tensor, number: int, config: ViewConfig) -> Tensor:

@@ -77,6 +77,12 @@ def test_positives_by_hand():
     ]  # fmt: skip
 
 
+def test_slices_just_the_threshold_apart_are_no_positives():
+    """Eleven slices lie a tenth apart, but for rounding."""
+    places = torch.linspace(0, 1, 11)
+    assert torch.equal(positives(places, places, 0.1), torch.eye(11, dtype=torch.bool))
+
+
 @pytest.mark.parametrize("n", [1, 4])
 @pytest.mark.parametrize("d", [2, 32])
 def test_byol_adds_the_squared_distances_of_both_orders(n, d):

@@ -55,6 +55,18 @@ def test_rebuilding_pixels_without_a_decoder_is_refused_with_the_reason(encoder)
         ("simclr", "resnet50", {"view": {"size": 16}}, "too small for this encoder"),
         ("simclr", "unet", {"temprature": 1}, "temprature: Extra inputs"),
         ("byol", "unet", {"clip": -1}, "clip: Input should be greater than 0"),
+        ("byol", "unet", {"learning_rate": 0}, "learning_rate: Input should be greater than 0"),
+        ("byol", "unet", {"momentum": 2}, "momentum: Input should be less than or equal to 1"),
+        ("simclr", "unet", {"temperature": -0.1}, "temperature: Input should be greater than 0"),
+        ("simclr", "unet", {"betas": (2, 0.9)}, "betas.0: Input should be less than 1"),
+        ("simclr", "unet", {"view": {"area": (0.5, 3)}}, "area is two shares of the picture"),
+        ("simclr", "unet", {"name": "x"}, "name: Extra inputs"),
+        ("pcl", "unet", {"threshold": float("nan")}, "threshold: Input should be"),
+        ("dino", "unet", {"hidden": 0}, "hidden: Input should be greater than 0"),
+        ("dino", "vit_small_patch8", {"patch_term": True, "mask_ratio": 0.01}, "hides 0 of"),
+        ("mim", "unet", {"ratio": 0.01}, r"A ratio of 0.01 hides 0 of a view's 16 patch"),
+        ("mim", "vit_small_patch8", {"ratio": 0.99}, "hides 16 of a view's 16 patch"),
+        ("mim", "vit_small_patch8", {"decoder_heads": 3}, "no multiple of decoder_heads"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_the_reason(method, encoder, options, reason):
