@@ -18,6 +18,7 @@ RECORD = np.dtype(
     [("subject", "i4"), ("site", "i4"), ("position", "f4"), ("label", "i2"), ("held", "?")]
 )
 UNKNOWN_LABEL = -1
+_SAID = {"size", "shard_images", "images", "grid", "probe", "sets", "stacks", "hearts_found"}
 _UNKNOWN = {"heart_finder": "", "manifest_sha256": ""}  # the first packs did not say them
 
 
@@ -33,13 +34,25 @@ class Pack:
     all its phases) as numbers, ``position`` from base (0) to apex (1) or NaN, ``label`` of the
     probe or -1, and ``held`` for images that are never trained on. ``meta`` says how it was made;
     ``made_with`` is what the caller knows of that.
+
+    Raises
+    ------
+    InputError
+        If its description or its index is damaged.
     """
 
     def __init__(self, folder: Path, made_with: dict[str, Any] | None = None) -> None:
         self.folder = folder
-        written = json.loads((folder / META).read_text(encoding="utf-8"))
-        self.meta: dict[str, Any] = _UNKNOWN | written | (made_with or {})
-        self.records: npt.NDArray[Any] = np.load(folder / INDEX)
+        try:
+            written = json.loads((folder / META).read_text(encoding="utf-8"))
+            self.meta: dict[str, Any] = _UNKNOWN | written | (made_with or {})
+            self.records: npt.NDArray[Any] = np.load(folder / INDEX)
+            whole = self.records.dtype == RECORD and self.meta.keys() >= _SAID
+            whole = whole and len(self.records) == self.meta["images"]
+        except (OSError, ValueError, TypeError, EOFError) as error:
+            raise _damaged(folder) from error
+        if not whole:
+            raise _damaged(folder)
         self.size = int(self.meta["size"])
         self._per_shard = int(self.meta["shard_images"])
         self._files: dict[int, tuple[int, int]] = {}
@@ -56,7 +69,7 @@ class Pack:
             file, begin = self._open(shard)
             data = os.pread(file, length, begin + place * length)
             if len(data) != length:
-                raise InputError(f"The packed images in {self.folder} are damaged; remove them.")
+                raise _damaged(self.folder)
             out[i] = np.frombuffer(data, np.uint8).reshape(self.size, self.size)
         return out
 
@@ -75,7 +88,9 @@ class Pack:
                     begin = file.tell()
                 self._files[shard] = os.open(path, os.O_RDONLY), begin
             except (OSError, ValueError) as error:
-                raise InputError(
-                    f"The packed images in {self.folder} are damaged; remove them."
-                ) from error
+                raise _damaged(self.folder) from error
         return self._files[shard]
+
+
+def _damaged(folder: Path) -> InputError:
+    return InputError(f"The packed images in {folder} are damaged; remove them.")

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_cmr.core import FloatArray, InputError, Stack
+from napari_cmr.core import FloatArray, InputError, Stack, View
 from napari_cmr.io.manifest import ManifestRow, load_image, read_manifest
 from napari_cmr.learn.pretraining.pack import INDEX, META, RECORD, Pack, shard_name
 from napari_cmr.nets import Heart, InputGrid
@@ -65,8 +65,8 @@ def pack_manifests(
     Raises
     ------
     InputError
-        If a manifest is at fault, a subject is in both splits, more than 5 % of the rows cannot
-        be read, or the folder cannot be written.
+        If a manifest is at fault, a subject is in both splits, no row has the probe's column,
+        more than 5 % of the rows cannot be read, or the folder cannot be written.
     """
     key = _key(manifests, grid, probe, finder_name)
     target = folder / f"pack-{key}"
@@ -80,6 +80,7 @@ def pack_manifests(
         return Pack(target, made_with)
     rows = _read_all(manifests)
     _refuse_overlap([row for _, row in rows])
+    _refuse_columns([row for _, row in rows], probe)
     say(f"packing {len(rows)} images")
     part = folder / f".{target.name}.{os.getpid()}.part"
     try:
@@ -199,7 +200,8 @@ class _Source:
     def _records(self, number: int, row: ManifestRow, stack: Stack) -> npt.NDArray[Any]:
         t, z = stack.shape[:2]
         subject = self.subjects.setdefault((number, row.subject), len(self.subjects))
-        positions = self._positions(number, row, z)
+        across = stack.view in (View.SAX, View.UNKNOWN)  # long-axis slices lie side by side
+        positions = self._positions(number, row, z) if across else np.full(z, np.nan)
         records = np.zeros((t, z), RECORD)
         records["subject"] = subject
         records["held"] = row.split == "validation"
@@ -219,7 +221,7 @@ class _Source:
             low, high = self.spans.get(_group(number, row), (0, 0))
             known = high > low and row.slice.isdigit()
             along = np.array([(int(row.slice) - low) / (high - low) if known else np.nan])
-        return 1 - along if row.columns.get("slices_from") == "apex" else along
+        return 1 - along if _slices_from(row) == "apex" else along
 
     def _label(self, row: ManifestRow, position: float) -> int:
         """The probe's class, or -1 where it is unknown."""
@@ -294,6 +296,22 @@ def _refuse_overlap(rows: Sequence[ManifestRow]) -> None:
             f"{len(both)} subject(s) are in both the train and the validation split: "
             f"{', '.join(both[:5])}."
         )
+
+
+def _refuse_columns(rows: Sequence[ManifestRow], probe: str) -> None:
+    ends = sorted({_slices_from(row) for row in rows} - {"", "base", "apex"})
+    if ends:
+        raise InputError(
+            f"The column slices_from says '{ends[0]}'; a stack begins at 'base' or 'apex'."
+        )
+    if probe != "position" and not any(row.columns.get(probe) for row in rows):
+        raise InputError(
+            f"The probe asks for the column '{probe}', which no manifest fills; name another."
+        )
+
+
+def _slices_from(row: ManifestRow) -> str:
+    return row.columns.get("slices_from", "").strip().lower()
 
 
 def _key(manifests: Sequence[Path], grid: InputGrid, probe: str, finder_name: str) -> str:

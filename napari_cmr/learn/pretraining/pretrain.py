@@ -15,6 +15,7 @@ from torch import nn
 from napari_cmr.core import InputError, Stack
 from napari_cmr.learn.evaluate import interval
 from napari_cmr.learn.pretraining.engine import Finished, launch, train
+from napari_cmr.learn.pretraining.pack import Pack
 from napari_cmr.learn.pretraining.packing import FindHeart, open_pack, pack_manifests
 from napari_cmr.learn.pretraining.registry import make_method, method_config
 from napari_cmr.learn.pretraining.run import RunConfig
@@ -22,6 +23,7 @@ from napari_cmr.nets import Card, Heart, InputGrid, Metric, Network, TrainingDat
 from napari_cmr.nets.encoders import as_encoder, load_encoder, make_encoder
 from napari_cmr.nets.locate import find_heart
 from napari_cmr.nets.shelf import load_model, save_model
+from napari_cmr.nets.vit import VisionTransformer
 
 GRID = InputGrid(spacing_mm=1.4, size=144)
 TERMS = "research use; the images are not shipped with the model"
@@ -65,7 +67,7 @@ def pretrain(
         the picture's middle where nothing is found.
     pack
         A folder of packed images made by an earlier call, in place of manifests; the grid, the
-        probe and the crops are then as it was made.
+        probe and the crops are then as it was made, and asking for others is refused.
     seconds
         How long this call may train; an unfinished encoder is then written, and the same call
         goes on.
@@ -81,7 +83,8 @@ def pretrain(
     Raises
     ------
     InputError
-        If method and encoder make no sense together, or the data are at fault.
+        If method and encoder make no sense together, the data are at fault, or the pack was made
+        otherwise than is asked for.
     """
     run = run or RunConfig()
     chosen = method_config(method, **(options or {}))
@@ -91,10 +94,16 @@ def pretrain(
     module = make_method(method, network, chosen)
     if run.frame_pairs and not module.pairs:
         raise InputError(f"{method} looks at one picture at a time; leave out the frame pairs.")
+    if module.contrasts and run.batch < 2 * run.accumulate:
+        raise InputError(
+            f"{method} contrasts pictures within a part of a batch: {run.accumulate} parts of "
+            f"{run.batch} leave nothing to contrast; raise the batch or cut it into fewer."
+        )
     fabric = launch(run.precision)
     say_once = say if fabric.is_global_zero else _silent
     if pack is not None:
         packed = open_pack(pack)
+        _refuse_other_pack(packed, grid, probe, heart_crop)
     else:
         find, found_by = _heart_finder(finder) if heart_crop else (None, "")
         with fabric.rank_zero_first():
@@ -117,7 +126,7 @@ def pretrain(
     recipe = {
         "method": method,
         "method_options": identity["method options"],
-        "encoder_options": built,
+        "encoder_options": built | _pooling(network),
         "run": run.model_dump(mode="json"),
         "processes": fabric.world_size,
         "heart_crop": meta["hearts_found"] is not None,
@@ -178,6 +187,32 @@ def _card(
         intended_use="A start for fine-tuning on cardiac images; it gives no result by itself.",
         bad_at=("anything before it is fine-tuned", "images unlike those it was trained on"),
     )
+
+
+def _pooling(network: nn.Module) -> dict[str, str]:
+    """What a transformer's pooled features are, where the method decided that."""
+    if isinstance(network, VisionTransformer) and network.pool != "class":
+        return {"pool": network.pool}
+    return {}
+
+
+def _refuse_other_pack(pack: Pack, grid: InputGrid, probe: str, heart_crop: bool) -> None:
+    """Settings that differ from the defaults must be those that the images were packed with."""
+    meta = pack.meta
+    if heart_crop and meta["hearts_found"] is None:
+        raise InputError(
+            f"The images in {pack.folder} were not cropped round the heart: leave out the heart "
+            "crop, or pack them anew from their manifests."
+        )
+    for what, asked, default, made in (
+        ("probe", probe, "position", meta["probe"]),
+        ("grid", grid.model_dump(), GRID.model_dump(), meta["grid"]),
+    ):
+        if asked not in (default, made):
+            raise InputError(
+                f"The images in {pack.folder} were packed with the {what} {made}, not {asked}: "
+                "leave it out, or pack them anew from their manifests."
+            )
 
 
 def _begin_with(start: str | Path, encoder: str, network: nn.Module) -> str:

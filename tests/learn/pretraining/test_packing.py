@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from napari_cmr.core import InputError
-from napari_cmr.learn.pretraining.packing import pack_manifests
+from napari_cmr.learn.pretraining.packing import open_pack, pack_manifests
 from napari_cmr.learn.pretraining.sampling import Sampler
 from napari_cmr.nets import Heart, InputGrid
 from tests.learn.pretraining.conftest import GRID, pictures, write_manifest
@@ -154,6 +154,49 @@ def test_a_surprise_of_type_or_shape_counts_as_unreadable(tmp_path, surprise):
     nib.save(nib.Nifti1Image(surprise, np.diag([2.0, 2, 8, 1])), tmp_path / "odd.nii.gz")
     with pytest.raises(InputError, match=r"odd\.nii\.gz"):
         packed(tmp_path, [{"subject": "a", "image": "odd.nii.gz"}])
+
+
+def test_slices_that_lie_side_by_side_have_no_place_along_the_heart(tmp_path):
+    rows = pictures(tmp_path, 3)
+    for number, row in enumerate(rows):
+        row |= {"subject": "a", "slice": number}
+    across = packed(tmp_path, [row | {"view": "SAX"} for row in rows])
+    along = packed(tmp_path, [row | {"view": "LAX"} for row in rows])
+    assert across.records["position"].tolist() == [0.0, 0.5, 1.0]
+    assert np.isnan(along.records["position"]).all()
+
+
+def test_where_a_stack_begins_is_base_or_apex_however_written(tmp_path):
+    row = pictures(tmp_path, 1, side=64)[0] | {"slice_rows": 32}
+    pack = packed(tmp_path, [row | {"slices_from": " Apex"}])
+    assert pack.records["position"].tolist() == [1.0, 0.0]
+    with pytest.raises(InputError, match="slices_from says 'top'; a stack begins at 'base' or"):
+        packed(tmp_path, [row | {"slices_from": "top"}])
+
+
+def test_a_probe_by_a_column_that_nobody_fills_is_refused(tmp_path):
+    rows = [row | {"group": "", "centre": "A"} for row in pictures(tmp_path, 2)]
+    assert packed(tmp_path, rows, probe="centre").meta["classes"] == ["A"]
+    with pytest.raises(InputError, match="column 'group', which no manifest fills"):
+        packed(tmp_path, rows, probe="group")
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("meta.json", b"{"),
+        ("meta.json", b"{}"),
+        ("meta.json", b"[]"),
+        ("index.npy", b"junk"),
+        ("index.npy", b""),
+        ("images-00000.npy", b"junk"),
+    ],
+)
+def test_a_damaged_pack_is_refused_by_its_name(tmp_path, file, content):
+    folder = packed(tmp_path, pictures(tmp_path, 2)).folder
+    (folder / file).write_bytes(content)
+    with pytest.raises(InputError, match=f"packed images in {folder} are damaged"):
+        open_pack(folder).read(np.array([0]))
 
 
 def test_a_second_call_opens_the_pack_and_a_changed_manifest_makes_another(tmp_path):
