@@ -61,7 +61,7 @@ class Run:
     Raises
     ------
     InputError
-        If the checkpoint is damaged or of another run.
+        If the checkpoint is damaged, of another run, or beyond the steps asked for.
     """
 
     def __init__(
@@ -101,11 +101,14 @@ class Run:
                 outcome: Outcome = self.module(batch.to(self.fabric.device))
                 self.fabric.backward(outcome.loss / len(batches))
             loss += outcome.loss.detach() / len(batches)
-        self._note(float(mean_over_processes(loss)))
+        self._refuse_no_number("loss", mean := float(mean_over_processes(loss)))
+        self.losses.append(mean)
         self.method.after_backward(self.step, steps)
-        self.fabric.clip_gradients(
+        norm = self.fabric.clip_gradients(
             self.module, self.fabric_optimizer, max_norm=rates.clip, error_if_nonfinite=False
         )
+        if norm is not None:  # the weights, and so the checkpoint, stay as they were
+            self._refuse_no_number("gradient", float(norm))
         self.fabric_optimizer.step()
         self.fabric_optimizer.zero_grad(set_to_none=True)
         self.method.after_step(self.step, steps)
@@ -142,21 +145,29 @@ class Run:
     def _load(self) -> None:
         written = read_state(self.checkpoint).get("run", {})
         for name, value in self.identity.items():
-            if name != "steps" and written.get(name) != value:
-                raise InputError(
-                    f"The checkpoint in {self.checkpoint.parent} is of {name} "
-                    f"'{written.get(name)}', not '{value}'; choose another --out."
-                )
+            was = written.get(name)
+            if name == "steps" or was == value:
+                continue
+            if isinstance(was, dict) and isinstance(value, dict):
+                was, value = _differing(was, value), _differing(value, was)
+            raise InputError(
+                f"The checkpoint in {self.checkpoint.parent} is of {name} "
+                f"'{was}', not '{value}'; choose another --out."
+            )
         state = load_checkpoint(self.checkpoint, {"method": self.method}, self.optimizer)
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
-
-    def _note(self, loss: float) -> None:
-        if not math.isfinite(loss):
+        if self.step > self.config.steps:
             raise InputError(
-                f"The loss is not a number at step {self.step}; the last checkpoint stays. "
+                f"The checkpoint in {self.checkpoint.parent} is at step {self.step} already: ask "
+                "for more steps, or choose another --out."
+            )
+
+    def _refuse_no_number(self, what: str, value: float) -> None:
+        if not math.isfinite(value):
+            raise InputError(
+                f"The {what} is not a number at step {self.step}; the last checkpoint stays. "
                 "Lower the learning rate."
             )
-        self.losses.append(loss)
 
     @property
     def _warm_up(self) -> int:
@@ -179,6 +190,10 @@ def _groups(method: nn.Module) -> list[dict[str, Any]]:
     matrices = [p for p in trained if sum(side > 1 for side in p.shape) > 1]
     rest = [p for p in trained if sum(side > 1 for side in p.shape) <= 1]
     return [{"params": matrices, "decays": True}, {"params": rest, "decays": False}]
+
+
+def _differing(ours: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in ours.items() if others.get(name) != value}
 
 
 def _mixed(*numbers: int) -> int:

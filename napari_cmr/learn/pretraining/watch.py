@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_cmr.core import InputError
+from napari_cmr.core import InputError, replacing
 
 COLUMNS = (
     "step", "loss", "learning_rate", "weight_decay", "spread", "rank", "teacher_entropy",
@@ -40,14 +40,16 @@ class Watcher:
 
         self._say = say
         rows = [row for row in _rows(out / TABLE) if int(row["step"]) <= step]
+        with replacing(out / TABLE) as part, part.open("w", newline="", encoding="utf-8") as kept:
+            table = csv.DictWriter(kept, COLUMNS)
+            table.writeheader()
+            table.writerows(rows)
         try:
-            self._file = (out / TABLE).open("w", newline="", encoding="utf-8")
+            self._file = (out / TABLE).open("a", newline="", encoding="utf-8")
             self._board = SummaryWriter(str(out / "tensorboard"), purge_step=step + 1)
         except OSError as error:
             raise InputError(f"Cannot write to {out} ({error.strerror}).") from error
         self._table = csv.DictWriter(self._file, COLUMNS)
-        self._table.writeheader()
-        self._table.writerows(rows)
 
     def write(self, record: dict[str, Any]) -> None:
         """Write what a step was like; a collapse is said in words."""
@@ -106,5 +108,6 @@ def _rows(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        rows = [{k: row.get(k) or "" for k in COLUMNS} for row in csv.DictReader(file)]
-    return [row for row in rows if row["step"].isdigit()]
+        rows = [{k: row.get(k) for k in COLUMNS} for row in csv.DictReader(file)]
+    whole = [{k: v for k, v in row.items() if v is not None} for row in rows]
+    return [row for row in whole if len(row) == len(COLUMNS) and row["step"].isdigit()]

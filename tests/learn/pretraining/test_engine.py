@@ -16,6 +16,7 @@ from napari_cmr.core import InputError
 from napari_cmr.learn.pretraining import RunConfig, pretrain
 from napari_cmr.learn.pretraining.engine import Finished
 from napari_cmr.learn.pretraining.packing import open_pack, pack_manifests
+from napari_cmr.nets import InputGrid
 from napari_cmr.nets.encoders import load_encoder
 from napari_cmr.nets.shelf import load_model
 from tests.conftest import REPOSITORY
@@ -217,6 +218,10 @@ def test_a_checkpoint_of_another_encoder_is_refused_by_name(phantoms, tmp_path):
         short(phantoms, tmp_path, "byol", "unet")
     with pytest.raises(InputError, match="of seed '0', not '1'"):
         short(phantoms, tmp_path, "simclr", "unet", seed=1)
+    with pytest.raises(InputError, match=r"'{'temperature': 0.1}', not '{'temperature': 0.2}'"):
+        short(phantoms, tmp_path, "simclr", "unet", options={"temperature": 0.2})
+    with pytest.raises(InputError, match="is at step 4 already: ask for more steps"):
+        short(phantoms, tmp_path, "simclr", "unet", steps=3)
 
 
 def test_a_collapse_is_named_while_it_happens(phantoms, tmp_path, monkeypatch):
@@ -248,6 +253,11 @@ def test_parts_of_a_batch_add_up_to_the_whole(phantoms, tmp_path):
         assert float(a["loss"]) == pytest.approx(float(b["loss"]), abs=1e-4)
 
 
+def test_parts_in_which_there_is_nothing_to_contrast_are_refused(phantoms, tmp_path):
+    with pytest.raises(InputError, match="8 parts of 8 leave nothing to contrast"):
+        short(phantoms, tmp_path, "simclr", "unet", accumulate=8)
+
+
 def test_a_batch_that_does_not_divide_is_refused(phantoms, tmp_path):
     with pytest.raises(InputError, match="does not divide into 3 part"):
         short(phantoms, tmp_path, "mim", "unet", accumulate=3)
@@ -256,6 +266,30 @@ def test_a_batch_that_does_not_divide_is_refused(phantoms, tmp_path):
 def test_a_loss_that_is_no_number_stops_the_run(phantoms, tmp_path):
     with pytest.raises(InputError, match="not a number at step"):
         short(phantoms, tmp_path, "mim", "unet", steps=50, options={"learning_rate": 1e38})
+
+
+def test_a_gradient_that_is_no_number_stops_the_run_before_the_weights_change(
+    phantoms, tmp_path, monkeypatch
+):
+    from napari_cmr.learn.pretraining.simclr import SimCLR
+
+    often = {"steps": 6, "checkpoint_every_s": 0.0}
+    forward = SimCLR.forward
+
+    def steep(self, batch):
+        outcome = forward(self, batch)
+        steps.append(outcome)
+        nought = (outcome.loss - outcome.loss.detach()).sqrt()  # its slope is infinite
+        return outcome if len(steps) < 4 else outcome._replace(loss=outcome.loss + nought)
+
+    steps = []
+    monkeypatch.setattr(SimCLR, "forward", steep)
+    with pytest.raises(InputError, match="gradient is not a number at step 3"):
+        short(phantoms, tmp_path, "simclr", "unet", **often)
+    monkeypatch.setattr(SimCLR, "forward", forward)
+    said = []
+    short(phantoms, tmp_path, "simclr", "unet", said=said, **often)
+    assert "going on from step 3 of 6" in said
 
 
 @contextmanager
@@ -308,6 +342,22 @@ def test_packed_images_train_without_their_manifests(phantoms, pack, tmp_path):
     assert len(card.training_data.manifest_sha256) == 64
     with pytest.raises(InputError, match="no packed images in"):
         pretrain([], tmp_path, "simclr", "unet", pack=tmp_path, **settings)
+    for asked, said in (
+        ({"heart_crop": True}, "were not cropped round the heart"),
+        ({"probe": "group"}, "packed with the probe position, not group"),
+        ({"grid": InputGrid(spacing_mm=1.0, size=96)}, "packed with the grid"),
+    ):
+        with pytest.raises(InputError, match=said):
+            pretrain([], tmp_path, "simclr", "unet", pack=pack.folder, **settings, **asked)
+
+
+def test_a_masked_autoencoder_comes_back_with_the_features_that_the_probe_saw(phantoms, tmp_path):
+    short(phantoms, tmp_path, "mim", "vit_small_patch8")
+    card, encoder, _ = load_encoder(tmp_path)
+    images = torch.randn(2, 1, 32, 32)
+    patches = encoder.encode(encoder.patches(images))[:, 1:].mean(1)
+    assert torch.allclose(encoder.pooled(images), patches, atol=1e-5)
+    assert card.recipe["encoder_options"]["pool"] == "mean"
 
 
 def test_a_run_begins_with_a_pretrained_version(phantoms, tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ import math
 import pytest
 import torch
 
+from napari_cmr.core import InputError
 from napari_cmr.learn.pretraining.probe import Probe, nearest_labels
 from napari_cmr.learn.pretraining.schedule import cosine
 from napari_cmr.learn.pretraining.watch import (
@@ -66,7 +67,22 @@ def test_a_resumed_run_drops_the_rows_after_its_checkpoint(tmp_path):
     Watcher(tmp_path, step=20, say=lambda _: None).close()
     with (tmp_path / "progress.csv").open(encoding="utf-8") as file:
         steps = [row["step"] for row in csv.DictReader(file)]
-    assert steps == ["10", "20", "4"]
+    assert steps == ["10", "20"]
+
+
+def test_a_table_that_cannot_be_written_anew_stays_as_it_was(tmp_path, monkeypatch):
+    watcher = Watcher(tmp_path, step=0, say=lambda _: None)
+    watcher.write({"step": 10, "loss": 1.0})
+    watcher.close()
+    before = (tmp_path / "progress.csv").read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(csv.DictWriter, "writeheader", full)
+    with pytest.raises(InputError, match="No space left"):
+        Watcher(tmp_path, step=10, say=lambda _: None)
+    assert (tmp_path / "progress.csv").read_bytes() == before
 
 
 def slow_neighbours(features, labels, subjects, k, temperature):
