@@ -42,9 +42,16 @@ class ConsistencyConfig(BaseModel):
     batch: int = Field(default=8, ge=2)
     weight: float = Field(default=1.0, ge=0, description="of this loss beside that of labels")
     confidence: float = Field(default=0.95, ge=0, lt=1, description="teacher's, to count a pixel")
-    begin: int = Field(default=300, ge=0, description="first step that it has a weight at")
-    ramp: int = Field(default=300, ge=1, description="steps until it has its whole weight")
+    begin: int = Field(default=300, ge=0, description="at most; step after which it counts")
+    ramp: int = Field(default=300, ge=1, description="at most; steps until its whole weight")
     dropped: float = Field(default=0.5, ge=0, lt=1, description="channels dropped in the encoder")
+
+    def within(self, steps: int) -> ConsistencyConfig:
+        """The same for a training of so many steps: at its whole weight by half of them."""
+        quarter = steps // 4
+        return self.model_copy(
+            update={"begin": min(self.begin, quarter), "ramp": max(1, min(self.ramp, quarter))}
+        )
 
     def weight_at(self, step: int) -> float:
         """Of the loss at a step."""

@@ -43,6 +43,9 @@ class LabelledFrame:
         in mm from the picture's edge.
     slice_mm
         Distance of neighbouring slices; None where unknown or where there is one slice.
+    said
+        ``(z, y, x)`` bool: pixels of which the labels say anything, as strokes do not of all;
+        None where they say something of every pixel.
     """
 
     subject: str
@@ -52,6 +55,7 @@ class LabelledFrame:
     structures: tuple[int, ...]
     centre_mm: tuple[float, float]
     slice_mm: float | None = None
+    said: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +90,7 @@ class LabelledRow:
 
 
 def load_labelled(rows: Sequence[ManifestRow], *, scribbles: bool = False) -> list[LabelledRow]:
-    """Load manifest rows that have a label.
+    """Load manifest rows that have a label; see also :mod:`napari_cmr.learn.label_faults`.
 
     A structure counts as labelled in all rows if it occurs in any of them, since a set is drawn
     by one protocol; the column ``structures`` (names, with blanks between them) says otherwise
@@ -200,7 +204,7 @@ def _frames(
     if find is not None:
         heart = find(stack)
         centre_mm, pixel_mm = heart.centre_mm, heart.pixel_mm
-    for phase, labels in zip(row.phases, row.labels, strict=True):
+    for phase, labels, said in zip(row.phases, row.labels, row.said, strict=True):
         yield LabelledFrame(
             row.subject,
             torch.from_numpy(stack.pixels[phase].astype(np.float32)),
@@ -209,6 +213,7 @@ def _frames(
             row.structures,
             centre_mm or _centre(labels, pixel_mm),
             slice_distance(stack.geometry),
+            None if said.all() else torch.from_numpy(said.copy()),
         )
 
 

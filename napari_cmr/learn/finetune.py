@@ -17,7 +17,7 @@ from napari_cmr.io.manifest import ManifestRow, read_manifest
 from napari_cmr.learn.consistency import load_unlabelled, unsaid_phases
 from napari_cmr.learn.evaluate import evaluate_segmenter, summarise
 from napari_cmr.learn.examples import LabelledFrame, LabelledRow, frames_of, load_labelled
-from napari_cmr.learn.memory import within_memory
+from napari_cmr.learn.label_faults import refuse_two_of_a_name, refuse_wrong_map
 from napari_cmr.learn.segmentation_tasks import SEGMENTATION_TASKS
 from napari_cmr.learn.segmenter import SegmenterConfig, StageConfig, Trained, train_stage
 from napari_cmr.learn.start import read_start
@@ -34,8 +34,10 @@ from napari_cmr.nets import (
     save_model,
 )
 from napari_cmr.nets.locate import HeartSize
+from napari_cmr.nets.memory import within_memory
 from napari_cmr.nets.shelf import device
 
+Rows = dict[Path, list[ManifestRow]]
 TERMS = "research use; the images are not shipped with the model"
 
 
@@ -62,7 +64,8 @@ def finetune_segmenter(
     Parameters
     ----------
     manifests
-        One CSV a data set. Rows without a split count as ``train``.
+        One CSV a data set. Rows without a split count as ``train``. A row without a label but
+        with strokes teaches what they say and nothing else.
     out
         The version folder; checkpoints lie in it too and a second call goes on from them.
     weights
@@ -90,7 +93,8 @@ def finetune_segmenter(
     CancelledError
         If ``cancel`` returned True between two steps; a second call goes on there.
     InputError
-        If a manifest or a file it names, or the start, is at fault.
+        If a manifest or a file it names, or the start, is at fault, one id stands for two
+        subjects, or labels cannot be those of the map they are said to be in.
     """
     torch.set_num_threads(threads)
     words = SEGMENTATION_TASKS[task]
@@ -100,15 +104,11 @@ def finetune_segmenter(
     config = config.begun_from(begun) if begun else config
     if config.localiser.steps == 0 and (begun is None or begun.whole is None):
         raise InputError("A localiser is trained in no steps only where the start has one.")
-    sets = {path: read_manifest(path, need_labels=True) for path in manifests}
-    train = {p: [r for r in rows if r.split in ("", "train")] for p, rows in sets.items()}
-    held = {p: [r for r in rows if r.split == "validation"] for p, rows in sets.items()}
-    refuse_overlap(train, held)
-    say(f"reading {sum(map(len, train.values()))} training rows")
+    train, held = split_rows(manifests)
     counts = {p: len({r.subject for r in rows}) for p, rows in train.items()}
     shares = list(weights) if weights else [float(n) for n in counts.values()]
     crops = _Crops() if heart_crop else None
-    labelled = [load_labelled(rows) for rows in train.values()]
+    labelled = load_training(train, say)
 
     def load(size: HeartSize | None) -> list[tuple[float, list[LabelledFrame]]]:
         return [
@@ -154,7 +154,7 @@ def finetune_segmenter(
             version=version,
             task=task,
             networks={role: stage.spec for role, stage in stages.items()},
-            tier="full",
+            tier=_tier_of(config.segmenter),
             parent=begun.title if begun else None,
             test_time=test_time | {"flips": config.flips},
             training_data=TrainingData(
@@ -181,7 +181,7 @@ def finetune_segmenter(
         return Model(card, {"localiser": localiser.network, "segmenter": network})
 
     def validate(network: nn.Module, spec: Network) -> dict[str, float]:
-        measured = _measure(held, model_of(network, spec), surfaces=False)
+        measured = measure_held(held, model_of(network, spec), surfaces=False)
         scores = {
             f"{where}_{metric}": m.value
             for where, metrics in measured.items()
@@ -209,8 +209,41 @@ def finetune_segmenter(
     )
     stages = {"localiser": localiser, "segmenter": segmenter}
     networks = {role: stage.network for role, stage in stages.items()}
-    metrics = _measure(held, Model(card_of(stages, {}), networks), surfaces=True)
+    metrics = measure_held(held, Model(card_of(stages, {}), networks), surfaces=True)
     return save_model(out, card_of(stages, metrics), networks)
+
+
+def split_rows(manifests: Sequence[Path]) -> tuple[Rows, Rows]:
+    """Each manifest's rows that train, and those that judge.
+
+    Raises
+    ------
+    InputError
+        If a manifest is at fault, or a subject is in both.
+    """
+    sets = {path: read_manifest(path, need_labels=True) for path in manifests}
+    train = {p: [r for r in rows if r.split in ("", "train")] for p, rows in sets.items()}
+    held = {p: [r for r in rows if r.split == "validation"] for p, rows in sets.items()}
+    refuse_overlap(train, held)
+    return train, held
+
+
+def load_training(train: Rows, say: Callable[[str], None]) -> list[list[LabelledRow]]:
+    """Load the rows that train, a set each, strokes too where there is no label.
+
+    Raises
+    ------
+    InputError
+        If a file is at fault, one id stands for two subjects, or labels cannot be those of the
+        map they are said to be in.
+    """
+    say(f"reading {sum(map(len, train.values()))} training rows")
+    for rows in train.values():
+        refuse_two_of_a_name(rows)
+    labelled = [load_labelled(rows, scribbles=True) for rows in train.values()]
+    for loaded in labelled:
+        refuse_wrong_map(loaded)
+    return labelled
 
 
 def _unlabelled(
@@ -224,6 +257,13 @@ def _unlabelled(
     sets = [unsaid_phases(rows, find) for rows in labelled]
     sets += [load_unlabelled(read_manifest(path), find) for path in manifests]
     return [(float(len({f.subject for f in frames})), frames) for frames in sets if frames]
+
+
+def _tier_of(stage: StageConfig) -> str:
+    """How much of the network was trained, as a card says it."""
+    if stage.adapter_rank:
+        return "lora"
+    return "head" if stage.frozen >= stage.steps else "full"
 
 
 class _Crops:
@@ -244,9 +284,9 @@ class _Crops:
         return {"found_by": model, "stacks": self.stacks, "hearts_found": self.found}
 
 
-def _measure(
-    held: dict[Path, list[ManifestRow]], model: Model, *, surfaces: bool
-) -> dict[str, dict[str, Metric]]:
+def measure_held(held: Rows, model: Model, *, surfaces: bool) -> dict[str, dict[str, Metric]]:
+    """Metrics of a model on the rows that judge, a set each, as a card has them."""
+
     def segment(stack: Stack) -> Segmentation:
         return predict(stack, model)
 
@@ -259,9 +299,7 @@ def _measure(
     }
 
 
-def refuse_overlap(
-    train: dict[Path, list[ManifestRow]], held: dict[Path, list[ManifestRow]]
-) -> None:
+def refuse_overlap(train: Rows, held: Rows) -> None:
     """Refuse subjects that are in both splits.
 
     Raises

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ from napari_cmr.nets.locate import HeartSize
 from napari_cmr.nets.neighbours import stride, with_neighbours
 from napari_cmr.nets.shelf import build, device
 from napari_cmr.nets.turns import Axis
+from napari_cmr.nets.vit import drop_paths
 
 STRUCTURES = ("BACKGROUND", "LV", "MYO", "RV")
 NEIGHBOUR_MM = float(Network.model_fields["neighbour_mm"].default)
@@ -69,6 +70,9 @@ class StageConfig(BaseModel):
         default=0, ge=0, description="of the adapters that move a started encoder; 0: all of it"
     )
     adapted: int = Field(default=2, ge=1, description="last stages that have adapters")
+    drop_path: float = Field(
+        default=0.0, ge=0, lt=1, description="chance to leave out a transformer's last branches"
+    )
     consistency: ConsistencyConfig = ConsistencyConfig()
 
 
@@ -177,7 +181,8 @@ def train_stage(
     ModelError
         If the start does not fit the network.
     InputError
-        If the checkpoint is damaged, of another network or from another start.
+        If the checkpoint is damaged, of another network, from another start or made with other
+        settings than their length and batch.
     """
     out.mkdir(parents=True, exist_ok=True)
     run = _Run(config, seed, start, on)
@@ -194,12 +199,12 @@ def train_stage(
             run.save(checkpoint)
             raise CancelledError("Cancelled.")
         pairs = None
-        if others is not None and config.consistency.weight_at(run.step) > 0:
+        if others is not None and run.unsaid.weight_at(run.step) > 0:
             pairs = draw_pairs(
-                others, config.consistency, config.grid, config.neighbours, NEIGHBOUR_MM,
+                others, run.unsaid, config.grid, config.neighbours, NEIGHBOUR_MM,
                 config.augment, seed, run.step,
             )  # fmt: skip
-        losses.append(run.advance(*draw_batch(sampler, config, seed, run.step), pairs))
+        losses.append(run.advance(draw_batch(sampler, config, seed, run.step), pairs))
         if on_step is not None:
             on_step(run.step, losses[-1], run.average)
         last = run.step == config.steps
@@ -232,8 +237,12 @@ class _Run:
         self.config = config
         self.spec = Network(**{name: getattr(config, name) for name in DESCRIBED})
         torch.manual_seed(seed)
+        self.settings = config.model_dump(mode="json", exclude={"steps", "batch"}) | {"seed": seed}
         self.device = on or device()
+        self.unsaid = config.consistency.within(config.steps)
         network = build(self.spec)
+        if config.drop_path:
+            drop_paths(network, config.drop_path)
         given = start.give(network, self.spec) if start else set()
         self.start = start.card.sha256 if start else ""
         if config.adapter_rank:
@@ -253,13 +262,7 @@ class _Run:
         )
         self.step, self.seconds, self.score = 0, 0.0, -math.inf
 
-    def advance(
-        self,
-        images: Tensor,
-        targets: Tensor,
-        labelled: Tensor,
-        pairs: tuple[Tensor, Tensor] | None = None,
-    ) -> float:
+    def advance(self, batch: Batch, pairs: tuple[Tensor, Tensor] | None = None) -> float:
         """Take one step and return its loss; ``pairs`` are views of unlabelled pictures."""
         for group in self.optimizer.param_groups:
             rate = self.config.learning_rate * group["scale"]
@@ -267,14 +270,16 @@ class _Run:
         for name, parameter in self.network.named_parameters():
             if name in self.pretrained and not self.config.adapter_rank:
                 parameter.requires_grad_(self.step >= self.config.frozen)
-        images, targets, labelled = (t.to(self.device) for t in (images, targets, labelled))
-        loss = partial_segmentation_loss(self.network.train()(images), targets, labelled)
+        if pairs is not None or self.config.drop_path:
+            torch.manual_seed(self.step)  # a resumed run drops the same channels and branches
+        strokes = not bool(batch.said.all())
+        images, targets, labelled, said = (t.to(self.device) for t in batch)
+        logits = self.network.train()(images)
+        loss = partial_segmentation_loss(logits, targets, labelled, said if strokes else None)
         if pairs is not None:
-            torch.manual_seed(self.step)  # a resumed run drops the same channels
             plain, changed = (t.to(self.device) for t in pairs)
-            told = self.config.consistency
-            unsaid = consistency_loss(self.network, self.average, plain, changed, told)
-            loss = loss + told.weight_at(self.step) * unsaid
+            unsaid = consistency_loss(self.network, self.average, plain, changed, self.unsaid)
+            loss = loss + self.unsaid.weight_at(self.step) * unsaid
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)
@@ -294,6 +299,7 @@ class _Run:
 
     def save(self, path: Path) -> None:
         state = {
+            "settings": self.settings,
             "step": self.step,
             "seconds": self.seconds,
             "score": self.score,
@@ -308,40 +314,64 @@ class _Run:
                 f"The checkpoint {path} began from another start; "
                 "remove it or choose another output folder."
             )
+        told = state.get("settings", {})
+        other = [k for k, mine in self.settings.items() if k in told and told[k] != mine]
+        if other:
+            raise InputError(
+                f"The checkpoint {path} was made with another {', '.join(other)}; "
+                "remove it or choose another output folder."
+            )
         self.step, self.seconds, self.score = state["step"], state["seconds"], state["score"]
 
     def _networks(self) -> dict[str, nn.Module]:
         return {"network": self.network, "average": self.average, "best": self.best}
 
 
-def draw_batch(
-    sampler: EvenSampler, config: StageConfig, seed: int, step: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Images ``(n, c, h, w)``, targets ``(n, h, w)`` and which channels are labelled ``(n, c)``."""
+class Batch(NamedTuple):
+    """Views of labelled slices.
+
+    ``images`` ``(n, c, h, w)``, ``targets`` ``(n, h, w)`` channel numbers, ``labelled``
+    ``(n, channels)`` which of them a picture's labels name, ``said`` ``(n, h, w)`` bool: pixels
+    of which something was said, all but where there are strokes.
+    """
+
+    images: Tensor
+    targets: Tensor
+    labelled: Tensor
+    said: Tensor
+
+
+def draw_batch(sampler: EvenSampler, config: StageConfig, seed: int, step: int) -> Batch:
+    """The pictures of a step, which depend on the seed and the step alone."""
     rng = np.random.default_rng([seed, step])
-    images, targets = [], []
+    images, targets, said = [], [], []
     names = config.structures
     labelled = torch.zeros(config.batch, len(names), dtype=torch.bool)
     for i in range(config.batch):
         frame, index = sampler.draw(rng)
         step_slices = stride(frame.slice_mm, NEIGHBOUR_MM)
         step_slices *= 2 if rng.random() < config.skip_neighbour else 1
+        channels = as_channels(frame.labels[index], names)
+        unsaid = int(frame.said is not None)  # strokes: channel 0 is then where nothing was said
+        if frame.said is not None:
+            channels = torch.where(frame.said[index], channels + 1, torch.zeros_like(channels))
         image, target = make_view(
             with_neighbours(frame.images, index, config.neighbours, step_slices),
-            as_channels(frame.labels[index], names),
+            channels,
             frame.pixel_mm,
             frame.centre_mm,
             config.grid.size,
             config.grid.spacing_mm,
-            len(names),
+            len(names) + unsaid,
             config.augment,
             rng,
         )
         images.append(image)
-        targets.append(target)
+        targets.append((target - unsaid).clamp_min(0))
+        said.append(target >= unsaid)
         for c, name in enumerate(names):
             labelled[i, c] = Structure[name] in frame.structures
-    return torch.stack(images), torch.stack(targets), labelled
+    return Batch(torch.stack(images), torch.stack(targets), labelled, torch.stack(said))
 
 
 def as_channels(labels: Tensor, names: Sequence[str]) -> Tensor:

@@ -64,13 +64,16 @@ def finest_maps(network: nn.Module, images: Tensor) -> Tensor:
     network
         A U-Net.
     images
-        ``(n, channels, h, w)``, as the segmenter sees them.
+        ``(n, channels, h, w)``, as the segmenter sees them; the maps lie on the CPU as they do,
+        whatever the network runs on.
     """
     assert isinstance(network, UNet)
+    weight = next(network.parameters())
     with torch.no_grad():  # a head that is trained on them needs more than inference tensors
-        maps = network.decoder_maps(network.encoder(images))[:FINEST]
+        maps = network.decoder_maps(network.encoder(images.to(weight.device)))[:FINEST]
         size = images.shape[2:]
-        return torch.cat([functional.interpolate(m, size, mode="bilinear") for m in maps], dim=1)
+        fine = [functional.interpolate(m, size, mode="bilinear") for m in maps]
+        return torch.cat(fine, dim=1).cpu()
 
 
 def map_channels(channels: Sequence[int]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +19,7 @@ from napari_cmr.nets.card_shelf import CARD, find_folder, list_models, read_card
 from napari_cmr.nets.deeplab import DeepLabV3
 from napari_cmr.nets.heat_map_head import HEAT_MAPS, HeatMapHead
 from napari_cmr.nets.linear_head import LINEAR, LinearHead
+from napari_cmr.nets.memory import within_memory
 from napari_cmr.nets.stem import StemmedTransformer
 from napari_cmr.nets.unet import UNet
 from napari_cmr.nets.vit import VisionTransformer
@@ -38,12 +40,20 @@ class Model:
         return f"{self.card.name} {self.card.version}"
 
     def run(self, role: str, images: torch.Tensor) -> torch.Tensor:
-        """Logits of ``(n, c, h, w)`` images, on the CPU whatever the network runs on."""
+        """Logits of ``(n, c, h, w)`` images, on the CPU whatever the network runs on.
+
+        Where the GPU's memory does not suffice, fewer at once, then the CPU, with a warning.
+        """
         network = self.networks[role]
-        weight = next(network.parameters(), images)
-        with torch.inference_mode():
-            logits: torch.Tensor = network(images.to(weight.device))
-        return logits.cpu()
+
+        def ask(batch: int, on: torch.device) -> torch.Tensor:
+            network.to(on)
+            with torch.inference_mode():
+                parts = [network(part.to(on)).cpu() for part in torch.split(images, batch)]
+            return torch.cat(parts)
+
+        here = next(network.parameters(), images).device
+        return within_memory(ask, batch=len(images), device=here, say=_warn)
 
 
 def load_model(name: str | Path | None = None, *, task: str = "cine_sax_seg") -> Model:
@@ -157,6 +167,10 @@ def _deeplab(spec: Network) -> nn.Module:
         return DeepLabV3(len(spec.structures), **spec.encoder_options)
     except TypeError as error:
         raise ModelError(f"The encoder {spec.encoder} cannot be made so: {error}.") from error
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, RuntimeWarning, stacklevel=2)
 
 
 def device() -> torch.device:

@@ -64,8 +64,8 @@ class VisionTransformer(nn.Module):
         self.embed = nn.Conv2d(1, width, patch, patch)
         self.class_token = nn.Parameter(torch.zeros(1, 1, width))
         self.positions = nn.Parameter(torch.zeros(1, side * side, width))
-        shares = torch.linspace(0, drop_path, depth).tolist()
-        self.blocks = nn.ModuleList(Block(width, heads, share) for share in shares)
+        self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
+        drop_paths(self, drop_path)
         self.norm = nn.LayerNorm(width, eps=1e-6)
         self.read_after = tuple(math.ceil(depth * quarter / 4) - 1 for quarter in (1, 2, 3, 4))
         nn.init.trunc_normal_(self.class_token, std=0.02)
@@ -142,6 +142,17 @@ class VisionTransformer(nn.Module):
             grid.float(), (rows, columns), mode="bicubic", align_corners=False
         )
         return grid.flatten(2).transpose(1, 2)
+
+
+def drop_paths(network: nn.Module, chance: float) -> None:
+    """Let a network's transformer, if it has one, leave out branches in training.
+
+    After "Deep networks with stochastic depth" (Huang et al., ECCV 2016): the chance grows from
+    none in the first block to ``chance`` in the last.
+    """
+    blocks = [module for module in network.modules() if isinstance(module, Block)]
+    for block, share in zip(blocks, torch.linspace(0, chance, len(blocks)).tolist(), strict=True):
+        block.drop_path = share
 
 
 class Block(nn.Module):

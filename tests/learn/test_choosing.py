@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from napari_cmr.core import CancelledError
-from napari_cmr.learn.memory import within_memory
 from napari_cmr.learn.tiers import TIERS
 from napari_cmr.learn.tiers.head import HeadConfig
 from napari_cmr.learn.tiers.quick_score import QuickScore
@@ -14,6 +13,7 @@ from napari_cmr.learn.tiers.watch import Unwatched
 from napari_cmr.learn.versions import VersionStore, choosing, retrain
 from napari_cmr.measure import dice
 from napari_cmr.nets import load_model, predict
+from napari_cmr.nets.memory import within_memory
 from tests.learn.corrected import ACDC, with_strokes_only, write_cases, write_start
 
 SMALL = {

@@ -125,3 +125,11 @@ def test_unlabelled_frames_say_nothing() -> None:
     assert frame.structures == ()
     assert not frame.labels.any()
     assert frame.centre_mm == (6.0, 6.0)
+
+
+@pytest.mark.parametrize("steps", [1, 30, 200, 400, 6000])
+def test_a_short_training_gives_unlabelled_frames_their_whole_weight_by_its_half(steps) -> None:
+    told = ConsistencyConfig().within(steps)
+    assert told.weight_at(-(-steps // 2)) == 1.0
+    if steps >= 1200:
+        assert told == ConsistencyConfig()

@@ -12,7 +12,7 @@ from tests.learn.corrected import ACDC, write_cases
 
 def test_labels_under_the_wrong_map_are_refused_and_under_the_right_one_taken(tmp_path):
     wrong = write_cases(tmp_path / "wrong", "ab", values=ACDC, label_map="cmr")
-    with pytest.raises(InputError, match=r"2 subject\(s\).*round what is called RV.*label_map"):
+    with pytest.raises(InputError, match=r"2 subject\(s\).*round what is called LV.*label_map"):
         load_corrections([wrong])
     right = write_cases(tmp_path / "right", "ab", values=ACDC, label_map="acdc")
     assert load_corrections([right])[0].structures == (1, 2, 3)

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -101,7 +102,7 @@ def test_sets_are_drawn_by_their_weights():
 
 def test_a_batch_says_which_structures_each_picture_names():
     sampler = EvenSampler([(1.0, [frame_of("a", structures=(1,))])])
-    _, targets, labelled = draw_batch(sampler, tiny(1), seed=0, step=0)
+    _, targets, labelled, _ = draw_batch(sampler, tiny(1), seed=0, step=0)
     assert labelled.tolist() == [[False, True, False, False]] * 4
     assert set(targets.unique().tolist()) <= {0, 1}
 
@@ -110,7 +111,7 @@ def test_training_lowers_the_loss_and_learns_the_ring(tmp_path):
     sets = [(1.0, [frame_of("a"), frame_of("b")])]
     config = tiny(150, augment=NO_CHANGE, average=0.9, learning_rate=2e-2)
     trained = train_stage("segmenter", config, sets, tmp_path, seed=0, say=lambda _: None)
-    images, targets, _ = draw_batch(EvenSampler(sets), config, 1, 0)
+    images, targets, *_ = draw_batch(EvenSampler(sets), config, 1, 0)
     with torch.no_grad():
         found = trained.network(images).argmax(1)
     right = ((found == 1) & (targets == 1)).sum() * 2 / ((found == 1).sum() + (targets == 1).sum())
@@ -197,3 +198,48 @@ def test_settings_that_make_no_sense_are_refused_by_name(tmp_path, text, said):
     path.write_text(text)
     with pytest.raises(InputError, match=said):
         read_settings(path, SegmenterConfig())
+
+
+def test_strokes_say_something_where_they_are_and_nothing_elsewhere():
+    frame = frame_of("a")
+    said = torch.zeros_like(frame.labels, dtype=torch.bool)
+    said[:, : said.shape[1] // 2] = True
+    whole, strokes = (
+        draw_batch(EvenSampler([(1.0, [f])]), tiny(1, augment=NO_CHANGE), seed=0, step=0)
+        for f in (frame, replace(frame, said=said))
+    )
+    assert whole.said.all()
+    assert strokes.said.any()
+    assert not strokes.said.all()
+    assert torch.equal(strokes.targets[strokes.said], whole.targets[strokes.said])
+    assert not strokes.targets[~strokes.said].any()
+
+
+def test_a_loss_on_strokes_is_blind_to_what_nobody_said(tmp_path):
+    frame = frame_of("a")
+    said = torch.zeros_like(frame.labels, dtype=torch.bool)
+    said[:, : said.shape[1] // 2] = True
+    elsewhere = torch.where(said, frame.labels, 1 - frame.labels.clamp_max(1))
+    trained = [
+        train_stage(
+            "segmenter", tiny(3), [(1.0, [replace(frame, labels=labels, said=said)])],
+            tmp_path / str(i), seed=0, say=lambda _: None,
+        ).network.state_dict()
+        for i, labels in enumerate((frame.labels, elsewhere))
+    ]  # fmt: skip
+    assert all(torch.equal(trained[0][name], trained[1][name]) for name in trained[0])
+
+
+def test_a_checkpoint_of_another_seed_or_rate_is_refused_and_a_longer_run_goes_on(tmp_path):
+    def train(steps, seed=0, **changes):
+        return train_stage(
+            "segmenter", tiny(steps, **changes), [(1.0, [frame_of("a")])], tmp_path, seed=seed,
+            say=lambda _: None,
+        )  # fmt: skip
+
+    train(1)
+    with pytest.raises(InputError, match="another seed;"):
+        train(2, seed=1)
+    with pytest.raises(InputError, match="another learning_rate;"):
+        train(2, learning_rate=0.5)
+    assert train(2).steps == 2

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from napari_cmr.core import InputError, ModelError
+from napari_cmr.core import CancelledError, InputError, ModelError
 from napari_cmr.learn.augment import AugmentConfig
 from napari_cmr.learn.examples import EvenSampler
 from napari_cmr.learn.rates import parameter_groups
@@ -11,6 +11,7 @@ from napari_cmr.nets import InputGrid, Network, load_model, save_model
 from napari_cmr.nets.encoders import make_encoder
 from napari_cmr.nets.shelf import build
 from napari_cmr.nets.unet import UNet
+from napari_cmr.nets.vit import drop_paths
 from tests.learn.test_segmenter import frame_of
 from tests.nets.conftest import make_card
 
@@ -107,7 +108,7 @@ def test_a_transformer_learns_a_border_finer_than_its_patches(tmp_path):
     config = config.model_copy(update=start.network)
     sets = [(1.0, [frame_of("a")])]
     trained = train_stage("s", config, sets, tmp_path, seed=0, start=start, say=lambda _: None)
-    images, targets, _ = draw_batch(EvenSampler(sets), config, 0, 0)
+    images, targets, *_ = draw_batch(EvenSampler(sets), config, 0, 0)
     with torch.no_grad():
         found = trained.network(images).argmax(1)
     overlap = ((found == 1) & (targets == 1)).sum() * 2
@@ -241,3 +242,30 @@ def test_a_segmenter_of_one_structure_has_two_channels(tmp_path):
     trained = train_stage("s", config, sets, tmp_path, seed=0, say=lambda _: None)
     assert trained.network(torch.randn(1, 1, 32, 32)).shape[1] == 2
     assert trained.spec.structures == ("BACKGROUND", "LV")
+
+
+def test_branches_are_left_out_the_more_the_deeper_and_the_same_ones_after_a_stop(tmp_path):
+    options = {"width": 12, "depth": 4, "heads": 3, "size": 32}
+    config = stage(
+        encoder="vit_small_patch8", encoder_options=options, channels=(4, 4, 6, 8), steps=4,
+        drop_path=0.3,
+    )  # fmt: skip
+    network = build(spec_of(config))
+    drop_paths(network, 0.3)
+    chances = [block.drop_path for block in network.encoder.transformer.blocks]
+    assert chances == pytest.approx([0.0, 0.1, 0.2, 0.3])
+    sets = [(1.0, [frame_of("a")])]
+
+    def train(folder, **more):
+        return train_stage(
+            "s", config, sets, tmp_path / folder, seed=0, say=lambda _: None, **more
+        ).network.state_dict()
+
+    whole, again = train("a"), train("b")
+    asked = iter([False, False, True])
+    with pytest.raises(CancelledError):
+        train("c", cancel=lambda: next(asked))
+    torch.manual_seed(99)
+    resumed = train("c")
+    assert all(torch.equal(whole[k], again[k]) for k in whole)
+    assert all(torch.equal(whole[k], resumed[k]) for k in whole)

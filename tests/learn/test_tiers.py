@@ -9,7 +9,6 @@ import torch
 from napari_cmr.core import InputError
 from napari_cmr.io.manifest import read_manifest
 from napari_cmr.learn.examples import load_labelled
-from napari_cmr.learn.memory import within_memory
 from napari_cmr.learn.tiers.cache import FeatureCache
 from napari_cmr.learn.tiers.draft import draft
 from napari_cmr.learn.tiers.head import HeadConfig, head_examples, train_head
@@ -17,6 +16,7 @@ from napari_cmr.learn.tiers.remembering import remembering, whole_model, with_he
 from napari_cmr.learn.versions.gate import compare, segmenting
 from napari_cmr.measure import dice
 from napari_cmr.nets import load_model, predict
+from napari_cmr.nets.memory import within_memory
 from tests.learn.corrected import ACDC, with_strokes_only, write_cases, write_start
 
 FLIPS = {"flips": [["columns"], ["transpose"]], "one_heart": True}

@@ -23,8 +23,9 @@ from napari_cmr.nets.card_shelf import find_card
 from napari_cmr.nets.echo import ECHO_TASK, segment_echo, whole_field
 from napari_cmr.nets.encoders import UNET_CHANNELS, load_encoder
 from napari_cmr.nets.locate import GUESSED_FIELD_MM
+from napari_cmr.nets.memory import within_memory
 from napari_cmr.nets.resnet import DeepLabV3ResNet50
-from napari_cmr.nets.shelf import load_model
+from napari_cmr.nets.shelf import device, load_model
 
 SIDE = 128
 ENCODERS = {"unet": UNET_CHANNELS, "deeplabv3_resnet50": ()}
@@ -184,18 +185,22 @@ def finetune_echo(
         means = [v for k, v in scores.items() if k.endswith("dice_mean")]
         return {"score": sum(means) / len(means), **scores}
 
-    trained = train_stage(
-        "segmenter",
-        stage,
-        frames,
-        out,
-        seed=config.seed,
-        start=begun,
-        checkpoint_every_s=config.checkpoint_every_s,
-        validate=validate if any(held.values()) else None,
-        validate_every=config.validate_every,
-        say=say,
-    )
+    def with_batch(batch: int, on: torch.device) -> Trained:
+        return train_stage(
+            "segmenter",
+            stage.model_copy(update={"batch": batch}),
+            frames,
+            out,
+            seed=config.seed,
+            start=begun,
+            on=on,
+            checkpoint_every_s=config.checkpoint_every_s,
+            validate=validate if any(held.values()) else None,
+            validate_every=config.validate_every,
+            say=say,
+        )
+
+    trained = within_memory(with_batch, batch=stage.batch, device=device(), say=say)
     card = card_of(trained, measure(trained.network, trained.spec))
     return save_model(out, card, {"segmenter": trained.network})
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from napari_cmr.core import ModelError
-from napari_cmr.learn.memory import within_memory
 from napari_cmr.learn.tiers.cache import FeatureCache, key_of
 from napari_cmr.nets.card import Network
+from napari_cmr.nets.memory import within_memory
 from napari_cmr.nets.shelf import Model
 from napari_cmr.nets.unet import UNet
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from napari_cmr.core import Cancel, InputError, Structure, replacing
 from napari_cmr.learn.examples import LabelledRow
 from napari_cmr.learn.finetune import finetune_segmenter
+from napari_cmr.learn.segmentation_tasks import SEGMENTATION_TASKS
 from napari_cmr.learn.segmenter import SegmenterConfig
 from napari_cmr.learn.tiers.head import HeadConfig, head_examples, train_head
 from napari_cmr.learn.tiers.quick_score import QuickScore, every
@@ -45,6 +46,7 @@ class FullConfig(BaseModel):
     learning_rate: float = Field(default=5e-4, gt=0)
     layer_decay: float = Field(default=0.75, gt=0, le=1)
     warm_up: int = Field(default=40, ge=0)
+    drop_path: float = Field(default=0.1, ge=0, lt=1, description="of a transformer's last block")
 
 
 class LoraConfig(BaseModel):
@@ -149,9 +151,7 @@ def _train_on(
     watch: Watch = UNWATCHED,
     score: QuickScore | None = None,
 ) -> NewModel:
-    if any(row.row.label is None for row in rows):
-        raise InputError("Strokes train the tier 'head' only; choose it, or give whole labels.")
-    settings = _settings(model, config, seed)
+    settings = settings_of(model, config, seed)
     about = [model.card.sha256, settings.model_dump_json(), *(_about(row) for row in rows)]
     out = scratch / hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -166,6 +166,7 @@ def _train_on(
         name=model.card.name,
         version=model.card.version,
         start=start,
+        task=model.card.task,
         threads=torch.get_num_threads(),
         say=say,
         on_step=_told(watch, config.steps, score, segmenter),
@@ -207,8 +208,9 @@ def _at_rest(network: nn.Module) -> Callable[[Tensor], Tensor]:
     return ask
 
 
-def _settings(model: Model, config: LoraConfig | FullConfig, seed: int) -> SegmenterConfig:
-    usual = SegmenterConfig()
+def settings_of(model: Model, config: LoraConfig | FullConfig, seed: int) -> SegmenterConfig:
+    """The training of a whole model by a tier: its task's views, its own way to be asked."""
+    usual = SEGMENTATION_TASKS[model.card.task].config
     gentle = usual.segmenter.model_copy(update=config.model_dump())
     size, several = (model.card.test_time.get(n) for n in ("heart_size", "candidates"))
     return usual.model_copy(
@@ -225,22 +227,23 @@ def _settings(model: Model, config: LoraConfig | FullConfig, seed: int) -> Segme
 
 
 def _about(row: LabelledRow) -> str:
-    return f"{row.subject} {row.row.frame} {hashlib.sha256(row.labels.tobytes()).hexdigest()}"
+    drawn = hashlib.sha256(row.labels.tobytes() + row.said.tobytes()).hexdigest()
+    return f"{row.subject} {row.row.frame} {drawn}"
 
 
 def _write_manifest(path: Path, rows: Sequence[LabelledRow]) -> None:
     """Rows that may train and no other, so that no other can reach the training."""
-    own = {"image", "label", "split", "structures"}
+    own = {"image", "label", "scribble", "split", "structures"}
     columns = sorted(own.union(*(row.row.columns for row in rows)))
     with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         for row in rows:
             names = " ".join(Structure(s).name for s in row.structures)
-            paths = {"image": str(row.row.image.resolve()), "split": "train", "structures": names}
-            if row.row.label is not None:
-                paths["label"] = str(row.row.label.resolve())
-            writer.writerow(row.row.columns | paths)
+            for one in row.row.slices or (row.row,):
+                files = {"image": one.image, "label": one.label, "scribble": one.scribble}
+                paths = {kind: str(f.resolve()) if f else "" for kind, f in files.items()}
+                writer.writerow(one.columns | paths | {"split": "train", "structures": names})
 
 
 TIERS = {
