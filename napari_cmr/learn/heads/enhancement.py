@@ -22,6 +22,7 @@ from napari_cmr.core import (
     Structure,
 )
 from napari_cmr.io.manifest import ManifestRow, join_slices, load_image, load_label
+from napari_cmr.learn.label_faults import refuse_two_of_a_name
 from napari_cmr.nets import Model, load_model, predict
 from napari_cmr.nets.features import EncoderName
 
@@ -95,8 +96,9 @@ def read_cases(
     Raises
     ------
     InputError
-        If an image or a label cannot be read.
+        If an image or a label cannot be read, or one id stands for two people.
     """
+    refuse_two_of_a_name([row for row in rows if row.slice])
     groups: dict[str, list[ManifestRow]] = defaultdict(list)
     for row in rows:
         groups[row.subject].append(row)

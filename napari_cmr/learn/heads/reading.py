@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_cmr.core import FloatArray, InputError, Progress, Segmentation, Stack
+from napari_cmr.core import FloatArray, InputError, LabelArray, Progress, Segmentation, Stack
 from napari_cmr.io.manifest import ManifestRow, load_image, load_label
 from napari_cmr.learn.heads.biomarkers import as_features, biomarkers
 from napari_cmr.learn.heads.tasks import HeadTask
+from napari_cmr.learn.label_faults import WRONG_MAP, refuse_two_of_a_name, under_wrong_map
 from napari_cmr.nets.features import FrozenEncoder, picture_features, pictures
 
 Segmenter = Callable[[Stack], Segmentation]
@@ -94,8 +95,10 @@ def read_patients(
     ------
     InputError
         If a person has neither a cine nor an ED and an ES image, is said to have two diseases,
-        or lacks a label where labels are wanted.
+        or lacks a label where labels are wanted; if one id stands for two people, or labels
+        cannot be those of the map they are said to be in.
     """
+    refuse_two_of_a_name(rows)
     groups: dict[str, list[int]] = defaultdict(list)
     for index, row in enumerate(rows):
         groups[row.subject].append(index)
@@ -125,6 +128,7 @@ def _measured(rows: Sequence[ManifestRow], segment: Segmenter | None) -> dict[st
     if segment is not None:
         return biomarkers(segment(stack))
     phases, labels = load_label(rows[0], stack)
+    _refuse_wrong_map(rows[0], labels.labels)
     if len(phases) < stack.shape[0]:
         labels = replace(labels, times_ms=None)
     known = replace(labels, height_cm=stack.height_cm, weight_kg=stack.weight_kg)
@@ -151,7 +155,14 @@ def _two_phases(pair: Sequence[ManifestRow], segment: Segmenter | None) -> Segme
     if segment is not None:
         return segment(both)
     labels = [load_label(row, stack)[1] for row, stack in zip(pair, stacks, strict=True)]
+    for one in labels:
+        _refuse_wrong_map(pair[0], one.labels)
     return Segmentation.on(both, np.concatenate([one.labels for one in labels]))
+
+
+def _refuse_wrong_map(row: ManifestRow, labels: LabelArray) -> None:
+    if under_wrong_map(labels):
+        raise InputError(f"In the labels of {row.subject} {WRONG_MAP}")
 
 
 def one_truth(task: HeadTask, rows: Sequence[ManifestRow]) -> str | None:

@@ -1,0 +1,100 @@
+"""Labelled rows that cannot be right: two people under one id, and labels under the wrong map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import ndimage
+
+from napari_cmr.core import InputError, LabelArray, Structure
+from napari_cmr.io.manifest import PICTURES, ManifestRow
+from napari_cmr.learn.examples import LabelledRow
+
+ENCLOSED = 0.6
+OPEN = 0.4
+_LISTED = 3
+_IN_PLANE = ndimage.generate_binary_structure(2, 1)[None]
+
+
+def refuse_two_of_a_name(rows: Sequence[ManifestRow]) -> None:
+    """Refuse two images of one subject that say that they are of the same frame and slice.
+
+    Single pictures that say neither are left alone: they may be slices of one person.
+
+    Raises
+    ------
+    InputError
+        If there are any.
+    """
+    seen: dict[tuple[str, ...], ManifestRow] = {}
+    for row in rows:
+        if not (row.frame or row.slice) and row.image.suffix.lower() in PICTURES:
+            continue
+        of = row.columns.get("stack", "")
+        place = (row.subject, row.frame, row.slice, row.view, row.sequence, of)
+        other = seen.setdefault(place, row)
+        if other.image.resolve() != row.image.resolve():
+            raise InputError(
+                f"Two images have the same subject id, frame and slice ({row.subject}: "
+                f"{other.image.name} and {row.image.name}); if these are two people give them "
+                "ids of their own, else say which frame each is."
+            )
+        if other is not row:
+            raise InputError(
+                f"{row.subject} has {row.image.name} twice in the manifest; take one row out."
+            )
+
+
+def refuse_wrong_map(loaded: Sequence[LabelledRow]) -> None:
+    """Refuse labels in most of which the wall lies round something else than the LV.
+
+    Raises
+    ------
+    InputError
+        If it does.
+    """
+    whole = [row for row in loaded if row.said.all()]  # strokes leave gaps
+    told = [under_wrong_map(row.labels) for row in whole]
+    swapped = [row.subject for row, wrong in zip(whole, told, strict=True) if wrong]
+    if 2 * len(swapped) > sum(wrong is not None for wrong in told):
+        names = sorted(set(swapped))
+        listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
+        raise InputError(f"In the labels of {len(names)} subject(s) ({listed}) {WRONG_MAP}")
+
+
+WRONG_MAP = (
+    "the wall does not lie round what is called LV; give the manifest's column label_map the map "
+    "they were drawn in, as acdc."
+)
+
+
+def under_wrong_map(labels: LabelArray) -> bool | None:
+    """Whether the wall lies round what is called RV, or away from what is called LV.
+
+    Parameters
+    ----------
+    labels
+        ``(t, z, y, x)`` in map ``cmr``.
+
+    Returns
+    -------
+    bool or None
+        None where labels without wall, or without a cavity, do not tell.
+    """
+    lv, rv = (_share_in_wall(labels, cavity) for cavity in (Structure.LV, Structure.RV))
+    if rv is not None and rv > ENCLOSED and (lv is None or lv < rv):
+        return True
+    if lv is None:
+        return None
+    return lv < OPEN
+
+
+def _share_in_wall(labels: LabelArray, cavity: Structure) -> float | None:
+    """What share of a cavity's border touches wall, in the slices that have both; None if none."""
+    wall = np.isin(labels, (Structure.MYO, Structure.INFARCT, Structure.MVO))
+    inside = labels == cavity
+    both = wall.any((2, 3)) & inside.any((2, 3))
+    wall, inside = wall[both], inside[both]
+    border = ndimage.binary_dilation(inside, _IN_PLANE) & ~inside
+    return float(wall[border].mean()) if border.any() else None
