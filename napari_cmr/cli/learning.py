@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from napari_cmr.cli.options import (
     OutFolder,
     VersionsOf,
     check_task,
+    check_tier,
     write_json,
 )
 from napari_cmr.cli.progress import progress
@@ -50,6 +51,13 @@ def finetune(
         list[Path] | None,
         typer.Option(help="CSV of images that join in without labels; may be given again."),
     ] = None,
+    tier: Annotated[
+        str | None,
+        typer.Option(
+            help="How much of --start moves: head, lora, full, or auto by cross-validation; "
+            "else all of it, as the task's own recipe says."
+        ),
+    ] = None,
     heart_crop: Annotated[
         bool,
         typer.Option("--heart-crop", help="Crop round the heart found, not the labelled one."),
@@ -72,6 +80,7 @@ def finetune(
     For echo_lv_seg there is no localiser: the whole picture is seen.
     """
     check_task(task)
+    check_tier(tier, task)
     if weight and len(weight) != len(manifest):
         raise InputError(f"{len(manifest)} manifest(s) need as many --weight, not {len(weight)}.")
     for path in manifest:
@@ -134,7 +143,7 @@ def finetune(
         return
     if encoder is not None:
         raise InputError(f"An encoder is chosen for {echo.TASK} only; here --start brings one.")
-    from napari_cmr.learn import SEGMENTATION_TASKS, finetune_segmenter
+    from napari_cmr.learn import SEGMENTATION_TASKS, finetune_by_tier, finetune_segmenter
     from napari_cmr.learn.settings import read_settings
 
     words = SEGMENTATION_TASKS[task]
@@ -144,20 +153,21 @@ def finetune(
         localiser=localiser_steps,
         seed=settings.seed if seed is None else seed,
     )
-    card = finetune_segmenter(
-        manifest,
-        out,
-        settings,
-        task=task,
-        name=name or words.model,
-        version=version,
-        weights=weight or None,
-        start=start,
-        heart_crop=heart_crop,
-        unlabelled=unlabelled or (),
-        threads=threads,
-        say=typer.echo,
-    )
+    asked: dict[str, Any] = {
+        "task": task,
+        "name": name or words.model,
+        "version": version,
+        "weights": weight or None,
+        "start": start,
+        "heart_crop": heart_crop,
+        "unlabelled": unlabelled or (),
+        "threads": threads,
+        "say": typer.echo,
+    }
+    if tier is None:
+        card = finetune_segmenter(manifest, out, settings, **asked)
+    else:
+        card = finetune_by_tier(manifest, out, settings, tier=tier, steps=steps, **asked)
     typer.echo(f"wrote {out}: {card.name} {card.version}, {card.hours:.2f} hours")
 
 

@@ -98,6 +98,7 @@ Task = Annotated[str, typer.Option(help="What the model does.")]
 
 HEADS = ("sequence_cls", "view_cls", "disease", "lge_pathology")
 SEGMENTERS = ("cine_sax_seg", "cine_lax_seg", "lge_sax_seg", "mapping_sax_seg")
+TIERS = ("auto", "head", "lora", "full")
 TASKS = (*SEGMENTERS, "echo_lv_seg", "landmarks", *HEADS)
 
 
@@ -105,6 +106,20 @@ def check_task(task: str) -> None:
     """Refuse a task that this version has no head for."""
     if task not in TASKS:
         raise InputError(f"There is no task '{task}' in this version; there is {', '.join(TASKS)}.")
+
+
+def check_tier(tier: str | None, task: str) -> None:
+    """Refuse a tier that there is none of, or that a task has no use for."""
+    if tier is None:
+        return
+    if tier not in TIERS:
+        raise InputError(f"There is no tier '{tier}'; there are {', '.join(TIERS)}.")
+    if task in (*HEADS, "landmarks") and tier not in ("auto", "head"):
+        raise InputError(
+            f"For {task} what lies below the head is frozen; take --tier head, or leave it out."
+        )
+    if task == "echo_lv_seg" and tier not in ("auto", "full"):
+        raise InputError(f"For {task} the whole network is trained; take --tier full.")
 
 
 def write_json(path: Path, result: Any) -> None:

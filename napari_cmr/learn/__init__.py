@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_cmr.learn.evaluate import evaluate_segmenter, summarise
     from napari_cmr.learn.finetune import finetune_segmenter
+    from napari_cmr.learn.finetune_tiers import finetune_by_tier
     from napari_cmr.learn.over_manifest import evaluate_manifest, predict_manifest
     from napari_cmr.learn.segmentation_tasks import SEGMENTATION_TASKS
     from napari_cmr.learn.segmenter import SegmenterConfig, StageConfig
@@ -19,6 +20,7 @@ _HOMES = {
     "StageConfig": "segmenter",
     "evaluate_manifest": "over_manifest",
     "evaluate_segmenter": "evaluate",
+    "finetune_by_tier": "finetune_tiers",
     "finetune_segmenter": "finetune",
     "predict_manifest": "over_manifest",
     "summarise": "evaluate",
@@ -29,6 +31,7 @@ __all__ = [
     "StageConfig",
     "evaluate_manifest",
     "evaluate_segmenter",
+    "finetune_by_tier",
     "finetune_segmenter",
     "predict_manifest",
     "summarise",

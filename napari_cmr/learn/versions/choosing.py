@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from napari_cmr.core import LabelArray, check_cancel
+from napari_cmr.core import Cancel, LabelArray, check_cancel
 from napari_cmr.learn.examples import LabelledRow
-from napari_cmr.learn.tiers import TierConfig
+from napari_cmr.learn.tiers import UNWATCHED, TierConfig, Watch
 from napari_cmr.learn.tiers.head import HeadConfig
 from napari_cmr.learn.tiers.tier import FullConfig, LoraConfig
 from napari_cmr.learn.versions.gate import TOLERANCE, compare, segmenting
 from napari_cmr.learn.versions.holdout import TrainingRows
 from napari_cmr.learn.versions.record import VersionRecord
 from napari_cmr.learn.versions.work import Work, whole
+from napari_cmr.nets import Model
 
 AUTO = "auto"
 FOLDS = 3
@@ -46,52 +48,92 @@ def choose(
 ) -> Choice:
     """Train each tier in short on folds of the training subjects and take the best on the rest.
 
-    Each fold begins with the nearest version that never saw its subjects. Of tiers whose mean
-    Dice is within ``TOLERANCE`` of the best the cheapest is taken. Those who judge a version are
-    not among these rows, so the choice does not flatter the judgement.
+    Each fold begins with the nearest version that never saw its subjects. Those who judge a
+    version are not among these rows, so the choice does not flatter the judgement.
 
     Parameters
     ----------
     steps
         At most so many in a trial.
     """
-    if any(row.row.label is None for row in training.rows):
-        return _without_trial("strokes train the tier head only")
+    if not whole(training.rows):
+        return _without_trial("strokes cannot be judged on")
+    trials = {name: _shortened(config, steps) for name, config in TRIALS.items()}
+
+    def begin(fold: Sequence[str]) -> Fold | None:
+        begun = work.unseen(parent, {training.keys[subject] for subject in fold})
+        if begun is None:
+            return None
+
+        def train(name: str) -> Model:
+            return work.asked(work.train(begun, training.without(*fold), trials[name]))
+
+        return Fold(work.model(begun), train)
+
     subjects = sorted({row.subject for row in training.rows}, key=training.keys.__getitem__)
+    lengths = {name: config.steps for name, config in trials.items()}
+    return best_tier(training.rows, subjects, begin, lengths, work.watch, work.cancel)
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Some subjects left out: the model before, if it can be asked, and that of each tier."""
+
+    before: Model | None
+    train: Callable[[str], Model]
+
+
+def best_tier(
+    rows: Sequence[LabelledRow],
+    subjects: Sequence[str],
+    begin: Callable[[Sequence[str]], Fold | None],
+    steps: Mapping[str, int],
+    watch: Watch = UNWATCHED,
+    cancel: Cancel | None = None,
+) -> Choice:
+    """The tier that is best on subjects left out, the cheapest within ``TOLERANCE`` of it.
+
+    Parameters
+    ----------
+    rows, subjects
+        Labelled rows, and whose they are in the order in which they are spread over folds.
+    begin
+        Gives the fold that leaves some subjects out; None where that cannot be.
+    steps
+        Tier to the steps of its trial, the cheapest tier first.
+    """
     if len(subjects) < 2:
         return _without_trial("one subject cannot be cross-validated")
     folds = [subjects[i :: min(FOLDS, len(subjects))] for i in range(min(FOLDS, len(subjects)))]
-    trials = {name: _shortened(config, steps) for name, config in TRIALS.items()}
-    found: dict[str, list[float]] = {name: [] for name in ("unchanged", *trials)}
-    work.watch.stage("choosing", len(folds) * len(trials))
-    for number, fold in enumerate(folds):
-        begun = work.unseen(parent, {training.keys[subject] for subject in fold})
-        if begun is None:
+    found: dict[str, list[float]] = defaultdict(list)
+    watch.stage("choosing", len(folds) * len(steps))
+    for number, out in enumerate(folds):
+        fold = begin(out)
+        if fold is None:
             continue
-        left = [row for row in whole(training.rows) if row.subject in fold]
-        before = work.model(begun)
-        segment = _once(segmenting(before))
-        structures = before.card.networks["segmenter"].structures[1:]
-        for done, (name, config) in enumerate(trials.items(), start=1):
-            check_cancel(work.cancel)
-            made = work.train(begun, training.without(*fold), config)
-            compared = compare(left, segment, segmenting(work.asked(made)), structures)
+        left = [row for row in whole(rows) if row.subject in out]
+        segment = _once(segmenting(fold.before)) if fold.before else None
+        for done, name in enumerate(steps, start=1):
+            check_cancel(cancel)
+            made = fold.train(name)
+            structures = made.card.networks["segmenter"].structures[1:]
+            compared = compare(left, segment or segmenting(made), segmenting(made), structures)
             found[name] += _dice(compared.after)
-            if done == 1:
+            if done == 1 and segment:
                 found["unchanged"] += _dice(compared.before)
-            work.watch.part(number * len(trials) + done)
-    if not found["unchanged"]:
+            watch.part(number * len(steps) + done)
+    if not any(found.values()):
         return _without_trial("every version there is has seen all subjects")
-    means = {name: float(np.mean(values)) for name, values in found.items()}
-    best = max(means[name] for name in trials)
-    tier = next(name for name in trials if means[name] >= best - TOLERANCE)
+    means = {n: float(np.mean(found[n])) for n in ("unchanged", *steps) if n in found}
+    best = max(means[name] for name in steps)
+    tier = next(name for name in steps if means[name] >= best - TOLERANCE)
     told = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
     record = {
-        "why": f"{tier}, by cross-validation over {len(found['unchanged'])} training subjects "
+        "why": f"{tier}, by cross-validation over {len(found[tier])} training subjects "
         f"(mean Dice: {told})",
         "folds": len(folds),
         "dice": means,
-        "steps": {name: config.steps for name, config in trials.items()},
+        "steps": dict(steps),
     }
     return Choice(tier, record)
 

@@ -1,0 +1,170 @@
+"""Fine-tuning by tier from a whole model and from a pretrained encoder."""
+
+import csv
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from napari_cmr.cli.app import app
+from napari_cmr.core import InputError
+from napari_cmr.learn import finetune_tiers
+from napari_cmr.learn.finetune_tiers import finetune_by_tier
+from napari_cmr.learn.segmenter import SegmenterConfig
+from napari_cmr.learn.tiers.head import HeadConfig
+from napari_cmr.learn.tiers.tier import FullConfig, LoraConfig
+from napari_cmr.learn.versions import choosing
+from napari_cmr.nets import load_model, read_card
+from tests.learn.corrected import write_cases, write_start
+from tests.learn.test_finetune import stage
+from tests.learn.test_start import CHANNELS, GRID, VIT, pretrained
+
+TRIALS = {
+    "head": HeadConfig(steps=8, batch=4, learning_rate=0.05),
+    "lora": LoraConfig(steps=1, batch=2, warm_up=1, adapter_rank=2),
+    "full": FullConfig(steps=1, batch=2, warm_up=1),
+}
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory):
+    """Three people to train on and one to measure on."""
+    manifest = write_cases(tmp_path_factory.mktemp("cases") / "set", "abcd")
+    with manifest.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with manifest.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*rows[0], "split"])
+        writer.writeheader()
+        writer.writerows(
+            row | {"split": "validation" if row["subject"] == "d" else "train"} for row in rows
+        )
+    return manifest
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    return write_start(tmp_path_factory.mktemp("start"))
+
+
+def small():
+    """A short training of the small networks, with a localiser of its own."""
+    begins = stage(3).model_copy(update={"channels": CHANNELS, "grid": GRID})
+    return SegmenterConfig(segmenter=begins, localiser=stage(2), flips=())
+
+
+def tune(cases, out, tier, start, config=None, **more):
+    options = {"name": "mine", "version": "2", "threads": 1, "say": lambda _: None}
+    chosen = config or SegmenterConfig()
+    return finetune_by_tier([cases], out, chosen, tier=tier, start=start, **(options | more))
+
+
+def moved(start, out, role="segmenter"):
+    before, after = (load_model(folder).networks[role].state_dict() for folder in (start, out))
+    return {name for name in before if not torch.equal(before[name], after[name])}
+
+
+@pytest.mark.parametrize("tier", ["head", "lora", "full"])
+def test_a_tier_moves_what_it_says_of_a_whole_model_and_is_measured(tmp_path, cases, start, tier):
+    card = tune(cases, tmp_path / "out", tier, start, steps=4)
+    assert (card.tier, card.name, card.version) == (tier, "mine", "2")
+    assert card.parent == load_model(start).title
+    assert card.training_data.sets == {"set": 3}
+    assert card.metrics["set validation"]["dice_mean"].n == 1
+    assert not moved(start, tmp_path / "out", "localiser")
+    changed = moved(start, tmp_path / "out")
+    assert changed
+    if tier == "head":
+        assert all(name.startswith("head.") for name in changed)
+
+
+def test_the_same_head_again_asks_the_networks_nothing_and_is_equal_to_the_bit(
+    tmp_path, cases, start
+):
+    said = []
+    first = tune(cases, tmp_path / "out", "head", start, steps=3)
+    again = tune(cases, tmp_path / "out", "head", start, steps=3, say=said.append)
+    assert again.sha256 == first.sha256
+    assert any("0 asked for" in line or "and 0 " in line for line in said)
+
+
+def test_the_best_tier_of_a_whole_model_is_chosen_among_those_who_train(
+    tmp_path, cases, start, monkeypatch
+):
+    for name, config in TRIALS.items():
+        monkeypatch.setitem(choosing.TRIALS, name, config)
+    card = tune(cases, tmp_path / "out", "auto", start, steps=2)
+    told = card.recipe["chosen"]["why"] if card.tier == "head" else card.recipe["notes"]
+    assert told.startswith(f"{card.tier}, by cross-validation over 3 training subjects")
+
+
+@pytest.mark.parametrize(
+    ("encoder", "options"), [("unet", {"channels": CHANNELS}), ("vit_small_patch8", VIT)]
+)
+@pytest.mark.parametrize("tier", ["head", "lora", "full"])
+def test_a_tier_moves_what_it_says_of_a_pretrained_encoder(tmp_path, cases, tier, encoder, options):
+    made = pretrained(tmp_path / "pre", encoder, options)
+    config = small()
+    if encoder != "unet":  # a patch of eight pixels has four maps
+        config = config.model_copy(
+            update={"segmenter": config.segmenter.model_copy(update={"channels": (4, 4, 6, 8)})}
+        )
+    card = tune(cases, tmp_path / "out", tier, tmp_path / "pre", config)
+    assert card.tier == tier
+    network = load_model(tmp_path / "out").networks["segmenter"]
+    part = network.encoder if encoder == "unet" else network.encoder.transformer
+    stayed = [
+        name
+        for name, value in made.state_dict().items()
+        if torch.equal(part.state_dict()[name], value.half().float())
+    ]
+    everything = len(made.state_dict())
+    if tier == "head":
+        assert len(stayed) == everything
+    elif tier == "lora":
+        assert 0 < len(stayed) < everything
+    else:
+        recipe = card.recipe["segmenter"]
+        assert recipe["layer_decay"] == 0.75
+        assert recipe["drop_path"] == 0.1
+        assert (recipe["encoder_rate"] < 1) == (encoder == "unet")
+        assert len(stayed) < everything / 2
+
+
+def test_the_tier_of_an_encoder_is_chosen_by_short_trials(tmp_path, cases, start, monkeypatch):
+    monkeypatch.setattr(finetune_tiers, "TRIAL_STEPS", 1)
+    monkeypatch.setattr(finetune_tiers, "load_model", lambda task: load_model(start, task=task))
+    pretrained(tmp_path / "pre", "unet", {"channels": CHANNELS})
+    said = []
+    card = tune(cases, tmp_path / "out", "auto", tmp_path / "pre", small(), say=said.append)
+    assert card.recipe["notes"].startswith(f"{card.tier}, by cross-validation over 3")
+    assert any("choosing the tier" in line for line in said)
+
+
+def test_what_begins_by_chance_has_nothing_that_could_stay(tmp_path, cases):
+    with pytest.raises(InputError, match="--tier full"):
+        tune(cases, tmp_path / "out", "head", None)
+    with pytest.raises(InputError, match="no tier 'quick'"):
+        tune(cases, tmp_path / "out", "quick", None)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_terminal_takes_a_tier_and_refuses_one_that_a_task_has_no_use_for(
+    tmp_path, cases, start
+):
+    def call(*words):
+        told = ["finetune", "--manifest", cases, "--out", tmp_path / "out", "--threads", 1, *words]
+        return CliRunner().invoke(app, [str(word) for word in told])
+
+    done = call("--start", start, "--tier", "head", "--steps", 2, "--seed", 3)
+    assert done.exit_code == 0, done.output
+    card = read_card(tmp_path / "out")
+    assert (card.tier, card.seed, card.recipe["steps"]) == ("head", 3, 2)
+    for words, sentence in (
+        (("--tier", "lord"), "no tier 'lord'"),
+        (("--task", "disease", "--tier", "full"), "take --tier head"),
+        (("--task", "landmarks", "--tier", "lora"), "take --tier head"),
+        (("--task", "echo_lv_seg", "--tier", "head"), "take --tier full"),
+    ):
+        refused = call(*words)
+        assert isinstance(refused.exception, InputError)
+        assert sentence in str(refused.exception)
