@@ -74,6 +74,14 @@ def test_rows_of_another_split_neither_train_nor_judge(tmp_path):
     assert not judging
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_of_five_subjects_one_judges_whoever_else_is_set_apart_for_testing(tmp_path, seed):
+    both = [*rows(*"abcde"), *rows(*"vwxyz", split="test")]
+    training, judging = holdout(tmp_path, seed).split(both)
+    assert len(names(judging)) == 1
+    assert names(training.rows) | names(judging) == set("abcde")
+
+
 def test_rows_that_may_train_can_be_made_in_no_other_way(tmp_path):
     with pytest.raises(RuntimeError, match="come from Holdout"):
         TrainingRows((), {}, object())

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from napari_cmr.core import CancelledError, InputError, ModelError
+from napari_cmr.learn import finetune
 from napari_cmr.learn.tiers import TIERS, head
 from napari_cmr.learn.tiers.head import HeadConfig
 from napari_cmr.learn.tiers.tier import FullConfig, LoraConfig
@@ -19,8 +20,11 @@ from napari_cmr.learn.versions import (
     judge_versions,
     retrain,
 )
-from napari_cmr.nets import load_model
+from napari_cmr.nets import InputGrid, Network, load_model, save_model
+from napari_cmr.nets.shelf import build
 from tests.learn.corrected import ACDC, with_strokes_only, write_cases, write_start
+from tests.learn.test_tasks import enhancement
+from tests.nets.conftest import make_card
 
 QUICK = HeadConfig(steps=25, batch=6, learning_rate=0.05)
 
@@ -229,14 +233,16 @@ def test_the_lora_tier_moves_the_decoder_and_the_last_stages_by_low_rank_only(
         assert sizes[2] < 0.05 * sizes[0]  # two of rank; the rest is half precision
 
 
-def test_strokes_train_a_head_but_judge_nothing(tmp_path, project, start):
+def test_strokes_train_every_tier_but_judge_nothing(tmp_path, project, start):
     cases = write_cases(tmp_path / "cases", "abcde", values=ACDC, label_map="acdc")
     strokes = with_strokes_only(cases)
     made = tune(project, strokes, start)
     assert made.record.judgement.not_worse is None
     assert "whole label" in made.advice
-    with pytest.raises(InputError, match="tier 'head' only"):
-        tune(project, strokes, tier="full", config=FullConfig(steps=1))
+    for config in (FullConfig(steps=2, batch=2), LoraConfig(steps=2, batch=2, adapter_rank=2)):
+        slow = tune(project, strokes, config=config)
+        assert slow.record.judgement.how == "none"
+        assert len(slow.record.corrections) == 4
 
 
 def test_cancelling_leaves_the_project_as_it_was(tmp_path, project, start):
@@ -370,3 +376,48 @@ def test_a_start_is_for_new_projects_and_no_tier_is_made_up(tmp_path, project, s
         tune(project, manifest, start)
     with pytest.raises(InputError, match="no tier 'lord'; there are head, lora, full"):
         tune(project, manifest, tier="lord")
+
+
+ENHANCED = ("BACKGROUND", "LV", "MYO", "INFARCT", "MVO")
+
+
+@pytest.mark.parametrize("tier", ["lora", "full"])
+def test_the_slow_tiers_learn_late_enhancement_from_every_slice_of_a_case(
+    tmp_path, project, tier, monkeypatch
+):
+    cases = enhancement(tmp_path, subjects=3, side=64)
+    torch.manual_seed(0)
+    networks = {
+        role: Network(
+            encoder="unet", channels=(4, 8), structures=ENHANCED,
+            grid=InputGrid(spacing_mm=128 / size, size=size),
+        )
+        for role, size in (("localiser", 32), ("segmenter", 64))
+    }  # fmt: skip
+    card = make_card(networks=networks, task="lge_sax_seg")
+    save_model(tmp_path / "start", card, {r: build(spec) for r, spec in networks.items()})
+    seen = []
+    load = finetune.load_training
+
+    def noting(*arguments):
+        loaded = load(*arguments)
+        seen.extend(row.labels.shape[1] for rows in loaded for row in rows)
+        return loaded
+
+    monkeypatch.setattr(finetune, "load_training", noting)
+    small = {"lora": LoraConfig(steps=2, batch=2, adapter_rank=2), "full": FullConfig(steps=2)}
+    made = tune(project, cases, tmp_path / "start", config=small[tier], task="lge_sax_seg")
+    assert made.record.tier == tier
+    assert made.record.task == "lge_sax_seg"
+    assert set(seen) == {2}  # both slices of each
+
+
+def test_pictures_of_one_who_judges_do_not_come_back_under_another_name(tmp_path, project, start):
+    first = write_cases(tmp_path / "cases", "abcde")
+    tune(project, first, start)
+    renamed = tmp_path / "cases" / "renamed.csv"
+    lines = first.read_text().splitlines()
+    renamed.write_text("\n".join([lines[0], *(f"new-{line}" for line in lines[1:])]) + "\n")
+    with pytest.raises(InputError, match="another subject id"):
+        tune(project, renamed)
+    assert len(VersionStore(project).versions()) == 2

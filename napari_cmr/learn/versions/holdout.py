@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_cmr.core import InputError
+from napari_cmr.learn.versions.record import Correction
 
 if TYPE_CHECKING:
     from napari_cmr.learn.examples import LabelledRow
@@ -21,6 +22,7 @@ ENOUGH = 10
 _TABLES = """
 create table if not exists project (seed text not null);
 create table if not exists subject (key text primary key, held integer not null);
+create table if not exists picture (sha256 text primary key, key text not null);
 """
 _SEALED = object()
 
@@ -86,14 +88,14 @@ class Holdout:
         Rows that a manifest gives another split than ``train``, ``validation`` or none, and
         those it calls ``validation`` of subjects that train, are in neither.
         """
+        rows = [row for row in rows if row.row.split in ("", "train", "validation")]
         held = self._place(rows)
         training, judging = [], []
         for row in rows:
             key = self.key(row.subject)
             if held[key]:
-                if row.row.split in ("", "train", "validation"):
-                    judging.append(row)
-            elif row.row.split in ("", "train"):
+                judging.append(row)
+            elif row.row.split != "validation":
                 training.append(row)
         keys = {row.subject: self.key(row.subject) for row in training}
         return TrainingRows(tuple(training), keys, _SEALED), tuple(judging)
@@ -110,6 +112,30 @@ class Holdout:
             leaked = set(keys) & {key for key, held in _subjects(connection).items() if held}
         if leaked:
             raise RuntimeError(f"{len(leaked)} subject(s) of the holdout were trained on")
+
+    def refuse_renamed(self, corrections: Sequence[Correction]) -> None:
+        """Refuse pictures that came before under another subject id, and remember these.
+
+        Somebody who judges could else train under another name.
+
+        Raises
+        ------
+        InputError
+            If there are any.
+        """
+        whose = {c.image_sha256: c.subject for c in corrections}
+        with self._open() as connection:
+            connection.execute("begin immediate")
+            known = dict(connection.execute("select sha256, key from picture"))
+            if any(known.get(picture, key) != key for picture, key in whose.items()):
+                connection.rollback()
+                raise InputError(
+                    "Some of these pictures came to the project before under another subject id; "
+                    "give a person the same id each time."
+                )
+            new = [pair for pair in whose.items() if pair[0] not in known]
+            connection.executemany("insert into picture values (?, ?)", new)
+            connection.commit()
 
     def counts(self) -> tuple[int, int]:
         """How many subjects train and how many judge."""

@@ -117,6 +117,7 @@ def retrain(
     parent = store.begin(start)
     corrections = describe(loaded, {row.subject: store.holdout.key(row.subject) for row in loaded})
     refuse_same_pictures(corrections)
+    store.holdout.refuse_renamed(corrections)
     training, judging = store.holdout.split(loaded)
     if not training.rows:
         raise InputError(

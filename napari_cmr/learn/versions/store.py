@@ -282,7 +282,10 @@ class VersionStore:
         """
         active = self.active()
         if active.parent is None:
-            raise InputError(f"{active.version} came from no version of the project.")
+            raise InputError(
+                f"{active.version} came from no version of the project; choose one with 'versions "
+                "activate'."
+            )
         self.activate(active.parent, f"rolled back from {active.version}")
         return self.read(active.parent)
 
