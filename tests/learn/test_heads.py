@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -242,11 +243,19 @@ def test_a_label_that_no_one_knows_is_refused_with_those_that_are_known(hearts, 
 
 def test_a_person_with_two_diseases_or_in_both_splits_is_refused(hearts, tmp_path):
     same = rewritten(hearts, lambda rows: [r | {"subject": "x", "split": "train"} for r in rows])
-    with pytest.raises(InputError, match="not one of ED and one of ES"):
+    with pytest.raises(InputError, match="Two images have the same subject id"):
         finetune_head("disease", [same], tmp_path / "x")
     both = rewritten(hearts, lambda rows: [*rows, rows[0] | {"split": "validation"}])
     with pytest.raises(InputError, match="both the train and the validation"):
         finetune_head("disease", [both], tmp_path / "x")
+
+
+def test_a_person_is_not_told_a_disease_by_labels_under_the_wrong_map(hearts, tmp_path):
+    def swapped(rows):
+        return [r | {"label_map": "acdc"} for r in rows]  # LV and RV change places
+
+    with pytest.raises(InputError, match="label_map"):
+        finetune_head("disease", [rewritten(hearts, swapped)], tmp_path / "x")
 
 
 def test_a_class_that_the_head_never_saw_counts_as_wrong():
@@ -357,9 +366,8 @@ def on_shelf(monkeypatch):
     return put
 
 
-def test_scar_is_told_by_case_and_by_slice(scars, tmp_path, monkeypatch, on_shelf):
+def test_scar_is_told_by_case_and_by_slice(scars, tmp_path, monkeypatch):
     segmenter = save_segmenter(tmp_path / "segmenter")
-    on_shelf("tiny-lge", segmenter)
     monkeypatch.setattr("napari_cmr.learn.heads.enhancement.predict", by_grey)
     head = tmp_path / "head"
     options = ("--task", "lge_pathology", "--manifest", scars)
@@ -388,6 +396,7 @@ def test_another_segmenter_than_the_scar_head_was_trained_on_is_refused(
         "lge_pathology", [scars], tmp_path / "head", encoder=save_segmenter(tmp_path / "s"),
         threads=1, say=lambda _: None,
     )  # fmt: skip
+    shutil.rmtree(tmp_path / "head" / "below")
     on_shelf("tiny-lge", save_segmenter(tmp_path / "other", seed=1))
     with pytest.raises(ModelError, match="trained on the segmenter tiny-lge"):
         load_head("lge_pathology", tmp_path / "head")

@@ -19,6 +19,7 @@ from napari_cmr.learn.heads.fitting import fit_disease, fit_pictures, fit_scar, 
 from napari_cmr.learn.heads.reading import Features
 from napari_cmr.learn.heads.tasks import DISEASE, HEAD_TASKS, SCAR, HeadTask
 from napari_cmr.nets import Card, InputGrid, Model, Network, TrainingData, load_model, save_model
+from napari_cmr.nets.below import keep_below
 from napari_cmr.nets.features import SIDE, EncoderName, FrozenEncoder, load_frozen
 from napari_cmr.nets.linear_head import LINEAR
 
@@ -110,6 +111,8 @@ def finetune_head(
         intended_use=_USE[task],
         bad_at=_bad_at(kind, classes),
     )
+    if encoder is not None and task != DISEASE:
+        keep_below(out, encoder)
     return save_model(out, card, fitted.networks)
 
 

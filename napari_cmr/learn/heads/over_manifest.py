@@ -31,6 +31,7 @@ from napari_cmr.learn.heads.reading import Sample, Segmenter, read_patients, rea
 from napari_cmr.learn.heads.scores import UNKNOWN_CLASS, Answers
 from napari_cmr.learn.heads.tasks import DISEASE, HEAD_TASKS, SCAR, HeadTask
 from napari_cmr.nets import Card, Model, load_model, predict
+from napari_cmr.nets.below import find_below
 from napari_cmr.nets.features import EncoderName, FrozenEncoder, load_frozen
 from napari_cmr.nets.linear_head import LinearHead
 
@@ -87,9 +88,10 @@ def load_head(task: str, model: str | Path | None = None) -> HeadModel:
     if below not in loaded.card.test_time:
         raise ModelError(f"The card of {loaded.title} does not name its {below}; train it again.")
     wanted = EncoderName.model_validate(loaded.card.test_time[below])
+    found = find_below(model, wanted.name)
     if task == SCAR:
-        return HeadModel(loaded.card, networks, None, load_segmenter(wanted.name, wanted=wanted))
-    return HeadModel(loaded.card, networks, load_frozen(wanted.name, wanted=wanted))
+        return HeadModel(loaded.card, networks, None, load_segmenter(found, wanted=wanted))
+    return HeadModel(loaded.card, networks, load_frozen(found, wanted=wanted))
 
 
 def predict_heads(

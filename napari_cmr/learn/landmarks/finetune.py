@@ -13,12 +13,14 @@ from torch import Tensor
 from napari_cmr.core import InputError, Structure
 from napari_cmr.io.manifest import read_manifest
 from napari_cmr.learn.augment import AugmentConfig
-from napari_cmr.learn.examples import EvenSampler, load_frames
+from napari_cmr.learn.examples import EvenSampler, frames_of, load_labelled
 from napari_cmr.learn.finetune import TERMS, hardware, manifest_hash, refuse_overlap
+from napari_cmr.learn.label_faults import refuse_two_of_a_name, refuse_wrong_map
 from napari_cmr.learn.landmarks.kinds import TASK, LandmarkKind, kind_of
 from napari_cmr.learn.landmarks.scores import measure_landmarks
 from napari_cmr.learn.segmenter import StageConfig, draw_batch
 from napari_cmr.nets import Card, Network, TrainingData, load_model, save_model
+from napari_cmr.nets.below import keep_below
 from napari_cmr.nets.features import EncoderName
 from napari_cmr.nets.heat_map_head import HEAT_MAPS, HeatMapHead
 from napari_cmr.nets.heat_maps import LandmarkModel, finest_maps, map_channels
@@ -66,7 +68,12 @@ def finetune_landmarks(
     below = load_model(segmenter, task=kind.segmenter_task)
     say(f"reading {sum(map(len, train.values()))} training rows")
     counts = {p.parent.name: len({r.subject for r in rows}) for p, rows in train.items()}
-    frames = [(float(len(rows)), load_frames(rows)) for rows in train.values()]
+    frames = []
+    for rows in train.values():
+        refuse_two_of_a_name(rows)
+        labelled = load_labelled(rows)
+        refuse_wrong_map(labelled)
+        frames.append((float(len(rows)), frames_of(labelled)))
     head = _train(kind, below, EvenSampler(frames), steps or STEPS, seed, say)
     spec = below.card.networks["segmenter"]
     card = Card(
@@ -114,6 +121,8 @@ def finetune_landmarks(
         for path, rows in held.items()
         if rows
     }
+    if segmenter is not None:
+        keep_below(out, segmenter)
     return save_model(out, card.model_copy(update={"metrics": metrics}), {"landmarks": head})
 
 
@@ -180,7 +189,7 @@ def _train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps + 1)
     losses, shown = [], 0
     for step in range(steps):
-        images, targets, _ = draw_batch(sampler, views, seed, step)
+        images, targets, *_ = draw_batch(sampler, views, seed, step)
         heat, there = heat_targets(targets, spec.structures, kind)
         shown += int(there.sum())
         maps = finest_maps(below.networks["segmenter"], images)

@@ -15,6 +15,7 @@ from napari_cmr.measure.landmarks import (
     sax_landmarks,
 )
 from napari_cmr.nets import list_models, load_model
+from napari_cmr.nets.below import find_below
 from napari_cmr.nets.features import EncoderName
 from napari_cmr.nets.heat_maps import LandmarkModel, Rule
 
@@ -105,7 +106,7 @@ def load_landmarks(kind: LandmarkKind, model: str | Path | None = None) -> Landm
             f"the manifest shows {kind.view}."
         )
     wanted = EncoderName.model_validate(head.card.test_time.get("segmenter"))
-    segmenter = load_model(wanted.name, task=kind.segmenter_task)
+    segmenter = load_model(find_below(name, wanted.name), task=kind.segmenter_task)
     if EncoderName.of(segmenter.card) != wanted:
         raise ModelError(
             f"The landmarks of {head.title} sit on {wanted.title}, but {segmenter.title} is "

@@ -1,0 +1,43 @@
+"""What a head sits on, kept beside the head where the shelf does not have it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from napari_cmr.core import replacing
+from napari_cmr.nets.card_shelf import CARD, find_folder, shelf_folder
+from napari_cmr.nets.shelf import WEIGHTS
+
+BELOW = "below"
+
+
+def keep_below(head: Path, model: str | Path) -> None:
+    """Copy a model into the folder of a head that was trained on it, unless it is on the shelf.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model.
+    """
+    folder = find_folder(model)
+    if folder.resolve().parent == shelf_folder().resolve():
+        return
+    for name in (WEIGHTS, CARD):  # the card last: without it nothing is there
+        with replacing(head / BELOW / name) as part:
+            shutil.copyfile(folder / name, part)
+
+
+def find_below(head: str | Path | None, name: str) -> str | Path:
+    """The folder of what a head sits on, if it lies beside it, else its name on the shelf.
+
+    Parameters
+    ----------
+    head
+        The head's name or folder; None for the shelf's best.
+    name
+        What the head's card names.
+    """
+    if head is not None and (find_folder(head) / BELOW / CARD).is_file():
+        return find_folder(head) / BELOW
+    return name
