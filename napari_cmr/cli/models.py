@@ -1,10 +1,13 @@
-"""Verbs of the shelf: models list, show, verify."""
+"""Verbs of the shelf: models list, show, verify, import."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-from napari_cmr.cli.options import JsonFile, write_json
+from napari_cmr.cli.options import JsonFile, OutFolder, write_json
 
 app = typer.Typer(no_args_is_help=True, help="The shipped models and their cards.")
 
@@ -46,3 +49,20 @@ def verify() -> None:
         else:
             nets.load_model(card.name, task=card.task)
         typer.echo(f"{card.name} {card.version}: the weights are those of the card")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="ImageNet weights as safetensors.")],
+    encoder: Annotated[str, typer.Option(help="resnet50, deeplabv3_resnet50 or vit_small_patch8.")],
+    out: OutFolder,
+    name: Annotated[str | None, typer.Option(help="The version's name on its card.")] = None,
+    json: JsonFile = None,
+) -> None:
+    """Make ImageNet weights that you have a version that --start takes."""
+    from napari_cmr.nets.imagenet import import_imagenet
+
+    card = import_imagenet(file, encoder, out, name=name)
+    typer.echo(f"wrote {out}: {card.name} {card.version}")
+    if json is not None:
+        write_json(json, card.model_dump(mode="json"))
