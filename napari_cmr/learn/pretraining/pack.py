@@ -18,7 +18,6 @@ RECORD = np.dtype(
     [("subject", "i4"), ("site", "i4"), ("position", "f4"), ("label", "i2"), ("held", "?")]
 )
 UNKNOWN_LABEL = -1
-_SAID = {"size", "shard_images", "images", "grid", "probe", "sets", "stacks", "hearts_found"}
 _UNKNOWN = {"heart_finder": "", "manifest_sha256": ""}  # the first packs did not say them
 
 
@@ -47,14 +46,13 @@ class Pack:
             written = json.loads((folder / META).read_text(encoding="utf-8"))
             self.meta: dict[str, Any] = _UNKNOWN | written | (made_with or {})
             self.records: npt.NDArray[Any] = np.load(folder / INDEX)
-            whole = self.records.dtype == RECORD and self.meta.keys() >= _SAID
-            whole = whole and len(self.records) == self.meta["images"]
-        except (OSError, ValueError, TypeError, EOFError) as error:
-            raise _damaged(folder) from error
-        if not whole:
-            raise _damaged(folder)
-        self.size = int(self.meta["size"])
-        self._per_shard = int(self.meta["shard_images"])
+            self.size = int(self.meta["size"])
+            self._per_shard = int(self.meta["shard_images"])
+        except (OSError, ValueError, TypeError, KeyError, EOFError) as error:
+            raise damaged(folder) from error
+        n = len(self.records)
+        if self.records.dtype != RECORD or self.meta.get("images", n) != n:
+            raise damaged(folder)
         self._files: dict[int, tuple[int, int]] = {}
 
     def read(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
@@ -69,7 +67,7 @@ class Pack:
             file, begin = self._open(shard)
             data = os.pread(file, length, begin + place * length)
             if len(data) != length:
-                raise _damaged(self.folder)
+                raise damaged(self.folder)
             out[i] = np.frombuffer(data, np.uint8).reshape(self.size, self.size)
         return out
 
@@ -88,9 +86,10 @@ class Pack:
                     begin = file.tell()
                 self._files[shard] = os.open(path, os.O_RDONLY), begin
             except (OSError, ValueError) as error:
-                raise _damaged(self.folder) from error
+                raise damaged(self.folder) from error
         return self._files[shard]
 
 
-def _damaged(folder: Path) -> InputError:
+def damaged(folder: Path) -> InputError:
+    """What to say of a pack that cannot be read."""
     return InputError(f"The packed images in {folder} are damaged; remove them.")

@@ -18,13 +18,14 @@ import torch
 
 from napari_cmr.core import FloatArray, InputError, Stack, View
 from napari_cmr.io.manifest import ManifestRow, load_image, read_manifest
-from napari_cmr.learn.pretraining.pack import INDEX, META, RECORD, Pack, shard_name
+from napari_cmr.learn.pretraining.pack import INDEX, META, RECORD, Pack, damaged, shard_name
 from napari_cmr.nets import Heart, InputGrid
 from napari_cmr.nets.locate import GUESSED_FIELD_MM
 from napari_cmr.nets.sampling import clip, sample, shrink, square_points
 
 SHARD_IMAGES = 1024
 LARGEST_UNREADABLE_SHARE = 0.05
+_TOLD = {"grid", "probe", "sets", "stacks", "hearts_found", "images"}  # what a card repeats
 POSITION_CLASSES = ("first third", "middle third", "last third")
 
 FindHeart = Callable[[Stack], Heart]
@@ -109,11 +110,14 @@ def open_pack(folder: Path) -> Pack:
     Raises
     ------
     InputError
-        If there is none.
+        If there is none, or it is damaged.
     """
     if not (folder / META).is_file():
         raise InputError(f"There are no packed images in {folder}: name a folder pack-HASH.")
-    return Pack(folder)
+    pack = Pack(folder)
+    if not pack.meta.keys() >= _TOLD:
+        raise damaged(folder)
+    return pack
 
 
 @dataclass(eq=False)
