@@ -239,7 +239,7 @@ def load_training(train: Rows, say: Callable[[str], None]) -> list[list[Labelled
     """
     say(f"reading {sum(map(len, train.values()))} training rows")
     for rows in train.values():
-        refuse_two_of_a_name(rows)
+        refuse_two_of_a_name([row for row in rows if row.label or row.scribble])
     labelled = [load_labelled(rows, scribbles=True) for rows in train.values()]
     for loaded in labelled:
         refuse_wrong_map(loaded)

@@ -70,7 +70,7 @@ def finetune_landmarks(
     counts = {p.parent.name: len({r.subject for r in rows}) for p, rows in train.items()}
     frames = []
     for rows in train.values():
-        refuse_two_of_a_name(rows)
+        refuse_two_of_a_name([row for row in rows if row.label])
         labelled = load_labelled(rows)
         refuse_wrong_map(labelled)
         frames.append((float(len(rows)), frames_of(labelled)))
