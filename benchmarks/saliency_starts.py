@@ -1,7 +1,7 @@
 """Where frozen encoders look, and what they are worth, with and without the heart crop.
 
 usage:
-  python benchmarks/saliency_starts.py --starts "scratch unet" cmr-unet-mim
+  python benchmarks/saliency_starts.py --starts "scratch unet" cmr-unet-pcl
   python benchmarks/saliency_starts.py --methods occlusion --crops heart
                                                   (transformers too; five minutes)
   python benchmarks/saliency_starts.py --rollout --starts cmr-vit-mim "scratch vit_small_patch8"
@@ -43,7 +43,7 @@ HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "saliency_starts.jsonl"
 DATA = HERE.parents[1] / "shared" / "data"
 GROUPS = ("NOR", "DCM", "HCM", "MINF", "RV")
-STARTS = ("scratch unet", "cmr-unet-mim", "scratch vit_small_patch8", "cmr-vit-mim")
+STARTS = ("scratch unet", "cmr-unet-pcl", "scratch vit_small_patch8", "cmr-vit-mim")
 SIDE, STEP_MM = 96, 1.4
 PLACES = (0.3, 0.5, 0.7)
 MIDDLE = 1

@@ -177,7 +177,7 @@ def test_a_wrong_path_is_said_before_a_window_opens(run, verb):
     assert "nowhere" in one_sentence(run(verb, "nowhere", display=os.environ["DISPLAY"], code=2))
 
 
-@pytest.mark.parametrize("model", ["nonsense", "cmr-unet-mim"])
+@pytest.mark.parametrize("model", ["nonsense", "cmr-unet-pcl"])
 def test_a_wrong_model_is_said_before_a_window_opens(run, model):
     display = os.environ["DISPLAY"]
     assert model in one_sentence(run("demo", "--model", model, display=display, code=2))

@@ -23,7 +23,7 @@ from napari_cmr.nets.below import keep_below
 from napari_cmr.nets.features import SIDE, EncoderName, FrozenEncoder, load_frozen
 from napari_cmr.nets.linear_head import LINEAR
 
-ENCODER, SEGMENTER = "cmr-unet-mim", "lge-sax-unet"
+ENCODER, SEGMENTER = "cmr-unet-pcl", "lge-sax-unet"
 
 
 def finetune_head(

@@ -17,7 +17,8 @@ from napari_cmr.core import FloatArray
 from napari_cmr.nets.linear_head import LinearHead
 
 IntArray = npt.NDArray[np.intp]
-PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
+"""With less a head that errs on nobody left out is sure of pictures unlike any it has seen."""
 UNCHOSEN_PENALTY = 1e-2
 FOLDS = 10
 _LEAST_SPREAD = 1e-3  # survives half precision, and constants stay harmless
