@@ -6,7 +6,7 @@ import json
 import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,6 +24,9 @@ from napari_cmr.nets.encoders import as_encoder, load_encoder, make_encoder
 from napari_cmr.nets.locate import find_heart
 from napari_cmr.nets.shelf import load_model, save_model
 from napari_cmr.nets.vit import VisionTransformer
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
 
 GRID = InputGrid(spacing_mm=1.4, size=144)
 TERMS = "research use; the images are not shipped with the model"
@@ -106,11 +109,13 @@ def pretrain(
         _refuse_other_pack(packed, grid, probe, heart_crop)
     else:
         find, found_by = _heart_finder(finder) if heart_crop else (None, "")
-        with fabric.rank_zero_first():
-            packed = pack_manifests(
+        packed = _packed_once(
+            fabric,
+            lambda: pack_manifests(
                 manifests, packs or out, grid,
                 probe=probe, find_heart=find, finder_name=found_by, say=say_once,
-            )  # fmt: skip
+            ),
+        )  # fmt: skip
     meta = packed.meta
     built = json.loads(json.dumps(encoder_options or {}))  # as a card or checkpoint gives it back
     identity = {
@@ -156,6 +161,21 @@ def pretrain(
     fabric.barrier()
     packed.close()
     return card
+
+
+def _packed_once(fabric: Fabric, pack: Callable[[], Pack]) -> Pack:
+    """Packed by the first process, then opened by the others; a fault ends all of them alike."""
+    packed, fault = None, ""
+    with fabric.rank_zero_first():  # waits without limit, as packing may take hours
+        if fabric.is_global_zero:
+            try:
+                packed = pack()
+            except InputError as error:
+                fault = str(error)
+    fault = fabric.broadcast(fault)
+    if fault:
+        raise InputError(fault)
+    return packed or pack()
 
 
 def _card(

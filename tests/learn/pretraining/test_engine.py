@@ -396,28 +396,36 @@ EQUAL = [
 TORCHRUN = """
 import sys
 from pathlib import Path
+from napari_cmr.core import InputError
 from tests.learn.pretraining.test_engine import EQUAL, Aloud, short
 for method, encoder, options in EQUAL:
     short(Path(sys.argv[1]), Path(sys.argv[2]) / method, method, encoder, steps=20,
           options=options, said=Aloud())
+try:
+    short(Path(sys.argv[3]), Path(sys.argv[2]) / "refused", "mim", "unet")
+except InputError as error:
+    print(f"refused: {error}")
 """
 
 
-def test_two_processes_give_the_loss_curves_of_one(phantoms, tmp_path):
+def test_two_processes_give_the_loss_curves_of_one_and_refuse_alike(phantoms, tmp_path):
     for method, encoder, options in EQUAL:
         out = tmp_path / "one" / method
         short(phantoms, out, method, encoder, steps=20, options=options)
     script = tmp_path / "run.py"
     script.write_text(TORCHRUN, encoding="utf-8")
+    lost = tmp_path / "lost.csv"
+    lost.write_text("subject,image\na,nowhere.nii.gz\n", encoding="utf-8")
     done = subprocess.run(
         [
             sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-            str(script), str(phantoms), str(tmp_path / "two"),
+            str(script), str(phantoms), str(tmp_path / "two"), str(lost),
         ],
         capture_output=True, text=True, check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("refused: ") == done.stdout.count("nowhere.nii.gz") == 2
     for method, _, _ in EQUAL:
         one, two = (progress(tmp_path / name / method) for name in ("one", "two"))
         assert len(one) == len(two) == 20
