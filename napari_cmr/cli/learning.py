@@ -217,7 +217,13 @@ def evaluate(
 ) -> None:
     """Measure a model on the labelled rows of a manifest."""
     check_task(task)
-    _check_manifest(manifest, need_labels=task not in HEADS)
+    splits = _check_manifest(manifest, need_labels=task not in HEADS)
+    if not split and "train" in splits and len(splits) > 1:
+        typer.echo(
+            f"Rows of {' and '.join(sorted(filter(None, splits)))} are measured together; a model "
+            "that learnt from some of them looks better than it is (--split measures one).",
+            err=True,
+        )
     if task in HEADS:
         result = heads.evaluate(task, manifest, model=model, split=split)
     elif task == landmarks.TASK:
@@ -245,8 +251,8 @@ def _any_given(*values: object) -> bool:
     return any(v is not None and v is not False and v != [] for v in values)
 
 
-def _check_manifest(manifest: Path, *, need_labels: bool = False) -> None:
-    """Tell its faults before torch is imported, which takes seconds."""
+def _check_manifest(manifest: Path, *, need_labels: bool = False) -> set[str]:
+    """Tell its faults before torch is imported, which takes seconds; the splits it has."""
     from napari_cmr.io.manifest import read_manifest
 
-    read_manifest(manifest, need_labels=need_labels)
+    return {row.split for row in read_manifest(manifest, need_labels=need_labels)}

@@ -69,6 +69,14 @@ def test_evaluate_tells_both_kinds_of_dice(trained):
     assert len(told["subjects"]) == 1
     assert {"dice_LV", "dice_LV_pooled", "dice_LV_ED_pooled"} <= set(told["mean"])
     assert "dice_LV_pooled" in output
+    assert "measured together" not in output
+
+
+def test_evaluate_says_that_people_it_learnt_from_are_among_those_measured(trained):
+    folder, manifest = trained
+    model = ("--task", "echo_lv_seg", "--model", folder / "model")
+    output = call("evaluate", *model, "--manifest", manifest)
+    assert "Rows of train and validation are measured together" in output
 
 
 def test_a_wrong_number_of_weights_and_two_encoders_are_refused(trained, tmp_path):
