@@ -35,6 +35,7 @@ from napari_cmr.io.nifti import (
     read_nifti_head,
 )
 from napari_cmr.io.nifti_pixels import NiftiFiles
+from napari_cmr.io.stack_geometry import uneven_gaps
 from napari_cmr.io.views import Plane, guess_views
 
 _SAME_DIRECTION = 1e-2
@@ -197,7 +198,7 @@ def _from_base_to_apex(head: NiftiHead) -> FloatArray:
 
 
 def _joined_affine(group: list[NiftiHead]) -> FloatArray:
-    """RAS affine of (x, y, slice) of the joined files; even steps are assumed."""
+    """RAS affine of (x, y, slice) of the joined files; uneven steps become their mean."""
     first, last = group[0].layout.affine, group[-1].layout.affine
     assert first is not None
     assert last is not None
@@ -248,6 +249,7 @@ def _entry(
         findings.append(_TIMES_UNKNOWN)
     if not join.geometry.spacing_known:
         findings.append(SPACING_UNKNOWN)
+    findings += uneven_gaps(join.geometry.positions)
     left_alone = _left_alone(join)
     if left_alone:
         findings.append(left_alone_finding(left_alone))

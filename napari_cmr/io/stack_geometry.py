@@ -59,16 +59,7 @@ def _uneven(images: Sequence[Header], normal: FloatArray | None) -> list[Finding
     """Findings for gaps that differ and for slices that are turned."""
     if normal is None or len(images) < 2:
         return []
-    gaps = np.diff([float(centre_of(h) @ normal) for h in images])
-    findings = []
-    if len(gaps) > 1 and np.max(np.abs(gaps - np.median(gaps))) > 0.1 * np.median(gaps):
-        findings.append(
-            Finding(
-                "uneven-gaps",
-                f"The slices lie {gaps.min():.1f} to {gaps.max():.1f} mm apart.",
-                "Volumes use the true positions.",
-            )
-        )
+    findings = uneven_gaps(np.array([float(centre_of(h) @ normal) for h in images]))
     turned = sum(abs(float(normal_of(h) @ normal)) < np.cos(np.radians(1)) for h in images)
     if turned:
         findings.append(
@@ -79,3 +70,23 @@ def _uneven(images: Sequence[Header], normal: FloatArray | None) -> list[Finding
             )
         )
     return findings
+
+
+def uneven_gaps(positions: FloatArray) -> list[Finding]:
+    """That slices do not lie at one step; none where they do.
+
+    Parameters
+    ----------
+    positions
+        ``(z,)`` mm along the normal, in order.
+    """
+    gaps = np.abs(np.diff(positions))
+    if len(gaps) < 2 or np.max(np.abs(gaps - np.median(gaps))) <= 0.1 * np.median(gaps):
+        return []
+    return [
+        Finding(
+            "uneven-gaps",
+            f"The slices lie {gaps.min():.1f} to {gaps.max():.1f} mm apart.",
+            "Volumes use the true positions; a NIfTI of them can only say their mean step.",
+        )
+    ]

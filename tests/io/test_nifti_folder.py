@@ -282,3 +282,14 @@ def test_a_slice_file_that_lacks_a_phase_is_said_to_be_missing_from_the_stack(tm
     (said,) = [str(f) for f in whole.findings if f.code == "unequal-phases"]
     assert "1 slice file(s) after the last slice have 5 phases, the others 6." in said
     assert "lack what they show" in said
+
+
+def test_a_slice_file_that_is_gone_leaves_a_gap_that_is_said(tmp_path) -> None:
+    slices_of_a_cine(tmp_path)
+    whole = io.scan(tmp_path).entries[0].geometry
+    (tmp_path / "cine_1.nii.gz").unlink()  # the third, by its position
+    (entry,) = io.scan(tmp_path).entries
+    step = whole.slice_step
+    (said,) = [str(f) for f in entry.findings if f.code == "uneven-gaps"]
+    assert f"{step:.1f} to {2 * step:.1f} mm apart" in said
+    np.testing.assert_allclose(entry.geometry.slabs_mm, step * np.array([1, 1.5, 1.5, 1]), 1e-5)
