@@ -62,8 +62,15 @@ def is_nifti(path: Path) -> bool:
     return path.name.lower().endswith((".nii", ".nii.gz"))
 
 
-def nifti_entries(files: list[Path], cancel: Cancel | None) -> tuple[list[Entry], Counter[str]]:
-    """Entries of NIfTI files, folder by folder, and the files left out by reason."""
+def nifti_entries(
+    files: list[Path], cancel: Cancel | None, *, beside_others: bool
+) -> tuple[list[Entry], Counter[str]]:
+    """Entries of NIfTI files, folder by folder, and the files left out by reason.
+
+    A single file is what it is taken for, unless there are images ``beside_others``, as labels
+    are that an earlier run wrote into the study.
+    """
+    alone = len(files) == 1 and not beside_others
     by_folder: dict[Path, list[Path]] = defaultdict(list)
     for path in files:
         by_folder[path.parent].append(path)
@@ -71,15 +78,16 @@ def nifti_entries(files: list[Path], cancel: Cancel | None) -> tuple[list[Entry]
     skipped: Counter[str] = Counter()
     for folder, members in sorted(by_folder.items()):
         check_cancel(cancel)
-        found, left_out = _folder_entries(folder, members)
+        found, left_out = _folder_entries(folder, members, alone)
         entries += found
         skipped += left_out
     return entries, skipped
 
 
-def _folder_entries(folder: Path, files: list[Path]) -> tuple[list[Entry], Counter[str]]:
+def _folder_entries(
+    folder: Path, files: list[Path], alone: bool
+) -> tuple[list[Entry], Counter[str]]:
     skipped: Counter[str] = Counter()
-    alone = len(files) == 1  # a file given by itself is what it is taken for
     images = [f for f in files if alone or not is_label_file(f)]
     if len(images) < len(files):
         skipped["label file"] = len(files) - len(images)

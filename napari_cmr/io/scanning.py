@@ -73,7 +73,7 @@ def scan(
         if progress is not None:
             progress(done, len(files))
     entries, findings, left_out = dicom_entries(headers, lost=lost, resample_time=resample_time)
-    from_nifti, nifti_skipped = nifti_entries(niftis, cancel)
+    from_nifti, nifti_skipped = nifti_entries(niftis, cancel, beside_others=bool(headers))
     skipped += left_out + nifti_skipped
     if progress is not None:
         progress(len(files), len(files))

@@ -293,3 +293,18 @@ def test_a_slice_file_that_is_gone_leaves_a_gap_that_is_said(tmp_path) -> None:
     (said,) = [str(f) for f in entry.findings if f.code == "uneven-gaps"]
     assert f"{step:.1f} to {2 * step:.1f} mm apart" in said
     np.testing.assert_allclose(entry.geometry.slabs_mm, step * np.array([1, 1.5, 1.5, 1]), 1e-5)
+
+
+@pytest.mark.parametrize("kind", ["dicom", "nifti"])
+def test_labels_that_an_earlier_run_wrote_into_the_study_are_no_stack_of_it(tmp_path, kind) -> None:
+    stack = cine((3, 4, 24, 20))
+    if kind == "dicom":
+        io.write_dicom(stack, tmp_path)
+    else:
+        io.write_nifti(stack, tmp_path / "cine.nii.gz")
+    found = Segmentation.on(stack, np.ones(stack.shape, np.uint8))
+    (tmp_path / "demo-output").mkdir()
+    io.write_labels(found, tmp_path / "demo-output" / "labels.nii.gz")
+    catalogue = io.scan(tmp_path)
+    assert len(catalogue.entries) == 1
+    assert catalogue.skipped == {"label file": 1}
