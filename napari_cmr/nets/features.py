@@ -157,10 +157,15 @@ def pooled(module: nn.Module, views: Tensor) -> Tensor:
     """``(n, 1, h, w)`` to ``(n, width)``, the mean over the four quarter turns."""
     total = torch.zeros(())
     for quarters in range(4):
-        maps = as_encoder(module)(views.rot90(quarters, (2, 3)))
-        pools = [torch.cat([pool(m.flatten(2)) for m in maps], dim=1) for pool in _POOLING]
-        total = total + torch.cat(pools, dim=1)
+        total = total + pooled_upright(module, views.rot90(quarters, (2, 3)))
     return total / 4
+
+
+def pooled_upright(module: nn.Module, views: Tensor) -> Tensor:
+    """``(n, 1, h, w)`` to ``(n, width)``: mean, spread and peak of every stage's map."""
+    maps = as_encoder(module)(views)
+    pools = [torch.cat([pool(m.flatten(2)) for m in maps], dim=1) for pool in _POOLING]
+    return torch.cat(pools, dim=1)
 
 
 def _mean(values: Tensor) -> Tensor:

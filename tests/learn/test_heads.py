@@ -26,7 +26,7 @@ from napari_cmr.learn.heads.logistic import (
 )
 from napari_cmr.learn.heads.phantom_pictures import picture_phantoms, write_picture_phantoms
 from napari_cmr.learn.heads.scores import UNKNOWN_CLASS, Answers, accuracy, area_under_roc, auc
-from napari_cmr.nets import Card, card_shelf, save_model
+from napari_cmr.nets import Card, Heart, card_shelf, save_model
 from napari_cmr.nets.card_shelf import find_card
 from napari_cmr.nets.encoders import make_encoder
 from napari_cmr.nets.features import feature_names, load_frozen, picture_features
@@ -147,7 +147,12 @@ def test_disease_is_trained_on_experts_labels_and_says_what_drove_it(hearts, tmp
     assert list(head.card.test_time["inputs"])[2] == "lv_ef"
 
 
-def test_disease_can_be_learnt_from_a_segmenter_s_labels_beside_the_experts(hearts, tmp_path):
+def test_disease_can_be_learnt_from_a_segmenter_s_labels_beside_the_experts(
+    hearts, encoder, tmp_path, monkeypatch
+):
+    middle = Heart((96.0, 96.0), (2.0, 2.0), True)
+    monkeypatch.setattr("napari_cmr.learn.heads.embedding.find_heart", lambda *_: middle)
+    monkeypatch.setattr("napari_cmr.learn.heads.finetune.ENCODER", encoder)
     call(
         "finetune", "--task", "disease", "--manifest", hearts, "--out", tmp_path / "head",
         "--start", SAX, "--threads", 1,

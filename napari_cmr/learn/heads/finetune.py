@@ -14,8 +14,16 @@ from napari_cmr.core import InputError
 from napari_cmr.io.manifest import ManifestRow, read_manifest
 from napari_cmr.learn.finetune import TERMS, hardware, manifest_hash, refuse_overlap
 from napari_cmr.learn.heads.biomarkers import BIOMARKERS
+from napari_cmr.learn.heads.embedding import GRID
 from napari_cmr.learn.heads.enhancement import CASE_NUMBERS, load_segmenter
-from napari_cmr.learn.heads.fitting import fit_disease, fit_pictures, fit_scar, set_name
+from napari_cmr.learn.heads.fitting import (
+    fit_disease,
+    fit_fused_disease,
+    fit_pictures,
+    fit_scar,
+    set_name,
+)
+from napari_cmr.learn.heads.fusing import PICTURES, PICTURES_WEIGHT
 from napari_cmr.learn.heads.reading import Features
 from napari_cmr.learn.heads.tasks import DISEASE, HEAD_TASKS, SCAR, HeadTask
 from napari_cmr.nets import Card, InputGrid, Model, Network, TrainingData, load_model, save_model
@@ -55,7 +63,9 @@ def finetune_head(
         Frozen encoder, by shelf name or folder; the shipped U-Net start if None. For late
         enhancement the segmenter, the shipped one if None. Disease is learnt from the biomarkers
         of the experts' labels, and beside them from those of a short-axis segmenter if one is
-        named: best one that never saw these patients, since it will be used on new ones.
+        named: best one that never saw these patients, since it will be used on new ones. With
+        it a second head learns from the pictures round the hearts that it finds, through the
+        shipped U-Net start; it counts as much as helps on training subjects left out.
     cache
         Features of that encoder by image, for several heads in one go.
 
@@ -73,11 +83,15 @@ def finetune_head(
     held = {p: _labelled(kind, rows, ("validation",)) for p, rows in sets.items()}
     refuse_overlap(train, held)
     classes = _classes(kind, [row for rows in train.values() for row in rows])
-    frozen = None if task in (DISEASE, SCAR) else load_frozen(encoder or ENCODER)
     segmenter = _segmenter(task, encoder)
+    frozen = _frozen(task, encoder, segmenter)
     say(f"reading {sum(map(len, train.values()))} training rows")
-    if task == DISEASE:
-        fitted = fit_disease(kind, train, held, classes, segmenter, seed)
+    if task == DISEASE and segmenter is None:
+        fitted = fit_disease(kind, train, held, classes, seed)
+    elif task == DISEASE:
+        assert segmenter is not None
+        assert frozen is not None
+        fitted = fit_fused_disease(kind, train, held, classes, segmenter, frozen, seed)
     elif segmenter is not None:
         fitted = fit_scar(kind, train, held, classes, segmenter, seed)
     else:
@@ -85,14 +99,16 @@ def finetune_head(
         fitted = fit_pictures(
             kind, train, held, classes, frozen, {} if cache is None else cache, seed
         )
-    test_time = _test_time(task, frozen, segmenter)
+    test_time = _test_time(task, frozen, segmenter, fitted.recipe.get(PICTURES_WEIGHT, 0.0))
     below = test_time.get("encoder") or test_time.get("segmenter")
     counts = {set_name(p, rows): len({r.subject for r in rows}) for p, rows in train.items()}
     card = Card(
         name=name or f"{task.replace('_', '-')}-head",
         version=version,
         task=task,
-        networks={role: _network(module, classes) for role, module in fitted.networks.items()},
+        networks={
+            role: _network(role, module, classes) for role, module in fitted.networks.items()
+        },
         tier="head",
         parent=EncoderName(**below).title if below else None,
         label_map="none",
@@ -133,23 +149,26 @@ def _classes(task: HeadTask, rows: Sequence[ManifestRow]) -> tuple[str, ...]:
     return classes
 
 
-def _network(module: nn.Module, classes: Sequence[str]) -> Network:
+def _network(role: str, module: nn.Module, classes: Sequence[str]) -> Network:
+    whole = "the longer side and half of it, each of zero mean and unit spread"
+    field = InputGrid(spacing_mm=1.0, size=SIDE, normalisation=whole)
     return Network(
         encoder=LINEAR,
         channels=(len(torch.as_tensor(module.centre)),),
         structures=tuple(classes),
-        grid=InputGrid(
-            spacing_mm=1.0,
-            size=SIDE,
-            normalisation="the longer side and half of it, each of zero mean and unit spread",
-        ),
+        grid=GRID if role == PICTURES else field,
     )
 
 
-def _test_time(task: str, frozen: FrozenEncoder | None, segmenter: Model | None) -> dict[str, Any]:
+def _test_time(
+    task: str, frozen: FrozenEncoder | None, segmenter: Model | None, pictures_weight: float
+) -> dict[str, Any]:
     """What the numbers are, and what they come from."""
     if task == DISEASE:
-        return {"inputs": list(BIOMARKERS)}
+        inputs = {"inputs": list(BIOMARKERS)}
+        if frozen is None or pictures_weight == 0:
+            return inputs
+        return inputs | {"encoder": frozen.told.model_dump(), PICTURES_WEIGHT: pictures_weight}
     if segmenter is not None:
         told = EncoderName.of(segmenter.card).model_dump()
         return {"segmenter": told, "inputs": list(CASE_NUMBERS)}
@@ -162,6 +181,13 @@ def _segmenter(task: str, name: str | Path | None) -> Model | None:
     if task == SCAR:
         return load_segmenter(name or SEGMENTER)
     return load_model(name) if task == DISEASE and name is not None else None
+
+
+def _frozen(task: str, name: str | Path | None, segmenter: Model | None) -> FrozenEncoder | None:
+    """The encoder that sees the pictures, if any; disease's is the shipped one."""
+    if task == DISEASE:
+        return None if segmenter is None else load_frozen(ENCODER)
+    return None if task == SCAR else load_frozen(name or ENCODER)
 
 
 def _numbers_from(task: str, segmenter: Model | None) -> str:

@@ -14,7 +14,9 @@ from torch import nn
 
 from napari_cmr.core import InputError
 from napari_cmr.io.manifest import ManifestRow
+from napari_cmr.learn.heads.embedding import HeartEmbedding
 from napari_cmr.learn.heads.enhancement import Case, numbers_of, numbers_of_slices, read_cases
+from napari_cmr.learn.heads.fusing import PICTURES, FusedHead, Fusion, fuse
 from napari_cmr.learn.heads.logistic import (
     CrossValidated,
     Samples,
@@ -74,22 +76,43 @@ def fit_disease(
     train: Rows,
     held: Rows,
     classes: Sequence[str],
-    segmenter: Model | None,
     seed: int,
 ) -> Fitted:
-    """One head on the biomarkers of the experts' labels, and on those of a segmenter's."""
-    labels: dict[str, Segmenter | None] = {"": None}
-    if segmenter is not None:
-        labels[f", labels of {segmenter.title}"] = lambda stack: predict(stack, segmenter)
-    sources = {
-        where: partial(read_patients, task, segment=how, truth=True)
-        for where, how in labels.items()
-    }
+    """One head on the biomarkers of the experts' labels."""
+    sources = {"": partial(read_patients, task, segment=None, truth=True)}
     return _fit(sources, train, held, classes, seed)
 
 
+def fit_fused_disease(
+    task: HeadTask,
+    train: Rows,
+    held: Rows,
+    classes: Sequence[str],
+    segmenter: Model,
+    encoder: FrozenEncoder,
+    seed: int,
+) -> Fitted:
+    """One head on biomarkers of the experts' and a segmenter's labels, one on the pictures."""
+    embed = HeartEmbedding(encoder, lambda: segmenter)
+    in_use = f", labels of {segmenter.title}"
+    labels: dict[str, Segmenter | None] = {
+        "": None,
+        in_use: lambda stack: predict(stack, segmenter),
+    }
+    sources = {
+        where: partial(read_patients, task, segment=how, truth=True, embed=embed)
+        for where, how in labels.items()
+    }
+    return _fit(sources, train, held, classes, seed, in_use)
+
+
 def _fit(
-    sources: Mapping[str, Read], train: Rows, held: Rows, classes: Sequence[str], seed: int
+    sources: Mapping[str, Read],
+    train: Rows,
+    held: Rows,
+    classes: Sequence[str],
+    seed: int,
+    in_use: str | None = None,
 ) -> Fitted:
     """One head on what all sources say together, measured on each by itself.
 
@@ -97,14 +120,23 @@ def _fit(
     ----------
     sources
         How each reads rows, by the words that its metrics end in.
+    in_use
+        Of them the one that the head will meet, where embeddings are there to be fused.
     """
     found = {
         where: [one for rows in train.values() for one in read(rows)]
         for where, read in sources.items()
     }
-    samples = _as_samples([one for some in found.values() for one in some], classes)
+    everyone = [one for some in found.values() for one in some]
+    samples = _as_samples(everyone, classes)
     chosen = cross_validate(samples, seed=seed)
-    head = fit_head(samples, chosen.penalty)
+    if in_use is None:
+        fused = Fusion(FusedHead(fit_head(samples, chosen.penalty)), chosen, {})
+    else:
+        seen = np.stack([one.embedding for one in everyone if one.embedding is not None])
+        alike = np.repeat([where == in_use for where in found], [len(s) for s in found.values()])
+        fused = fuse(samples, chosen, seen, alike, seed)
+    chosen = fused.chosen
     metrics: dict[str, dict[str, Metric]] = {}
     begin = 0
     for where, some in found.items():
@@ -116,9 +148,12 @@ def _fit(
         begin += len(some)
     for path, rows in held.items():
         for where, read in sources.items() if rows else ():
-            answers = answers_of(head, classes, read(rows))
+            answers = answers_of(fused.head, classes, read(rows))
             metrics[f"{set_name(path, rows)} validation{where}"] = metrics_of(answers)
-    return Fitted({"head": head}, metrics, _recipe(samples, chosen, classes))
+    networks: dict[str, nn.Module] = {"head": fused.head.head}
+    if fused.head.pictures is not None:
+        networks[PICTURES] = fused.head.pictures
+    return Fitted(networks, metrics, _recipe(samples, chosen, classes) | fused.recipe)
 
 
 def fit_scar(
@@ -173,7 +208,7 @@ def scar_metrics(
         Sample(case.subject, case.rows, numbers_of(case.areas), truth_of(task, rows, case))
         for case in cases
     ]
-    answers = answers_of(head, classes, samples)
+    answers = answers_of(FusedHead(head), classes, samples)
     metrics = metrics_of(answers)
     drawn = [case for case in cases if case.scarred is not None]
     if drawn:
@@ -189,13 +224,13 @@ def truth_of(task: HeadTask, rows: Sequence[ManifestRow], case: Case) -> str | N
     return one_truth(task, [rows[i] for i in case.rows])
 
 
-def answers_of(head: LinearHead, classes: Sequence[str], samples: Sequence[Sample]) -> Answers:
+def answers_of(head: FusedHead, classes: Sequence[str], samples: Sequence[Sample]) -> Answers:
     """What a head says of samples whose truth is known."""
     known = [s for s in samples if s.truth is not None]
     return Answers(
         [s.subject for s in known],
         [classes.index(s.truth) if s.truth in classes else UNKNOWN_CLASS for s in known],
-        probabilities(head, np.stack([s.values for s in known])),
+        head.probabilities(known),
     )
 
 

@@ -6,13 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from napari_cmr.core import Cancel, InputError, Segmentation, Sequence, Stack, check_cancel
+from napari_cmr.core import (
+    Cancel,
+    FloatArray,
+    InputError,
+    Segmentation,
+    Sequence,
+    Stack,
+    check_cancel,
+)
 from napari_cmr.learn.heads.biomarkers import BIOMARKERS, as_features, biomarkers, told
 from napari_cmr.learn.heads.enhancement import areas_of, numbers_of
-from napari_cmr.learn.heads.logistic import probabilities
-from napari_cmr.learn.heads.over_manifest import HeadModel, load_head
+from napari_cmr.learn.heads.fusing import FusedHead
+from napari_cmr.learn.heads.over_manifest import HeadModel, embedding_of, load_head
+from napari_cmr.learn.heads.reading import Drawn, Sample
+from napari_cmr.nets import load_model
 from napari_cmr.nets.features import picture_features, pictures
 
 _REASONS = 3
@@ -74,7 +83,8 @@ def answers(
     if stack.sequence is Sequence.LGE:
         asked.append(("Late enhancement", lambda: _scar(stack, cancel)))
     elif segmentation is not None:
-        asked.append(("Disease group", lambda: _disease(segmentation, ed, es)))
+        drawn = Drawn(stack, segmentation, range(stack.shape[0]), ed, es)
+        asked.append(("Disease group", lambda: _disease(drawn, cancel)))
     found = []
     for question, ask in asked:
         check_cancel(cancel)
@@ -89,20 +99,30 @@ def _sequence(stack: Stack, cancel: Cancel | None) -> Answer:
     head = load_head("sequence_cls")
     assert head.encoder is not None
     features = picture_features(stack, head.encoder, pictures(stack), cancel=cancel)
-    return _answer("Sequence", head, features.mean(0).double().numpy())
+    return _answer("Sequence", head, _sample(features.mean(0).double().numpy()))
 
 
-def _disease(segmentation: Segmentation, ed: int | None, es: int | None) -> Answer:
+def _disease(drawn: Drawn, cancel: Cancel | None) -> Answer:
     head = load_head("disease")
-    measured = biomarkers(segmentation, ed=ed, es=es)
-    values = as_features([measured])[0]
-    with torch.inference_mode():
-        parts = head.head.contributions(torch.from_numpy(values[None]).float()).numpy()[0]
-    likeliest = int(probabilities(head.head, values[None])[0].argmax())
-    spoke = dict(zip(BIOMARKERS, parts[likeliest], strict=True))
+    measured = biomarkers(drawn.segmentation, ed=drawn.ed, es=drawn.es)
+    check_cancel(cancel)
+    embed = embedding_of(head, load_model)
+    sample = _sample(as_features([measured])[0], drawn.embedding(embed) if embed else None)
+    likeliest = int(head.fused.probabilities([sample])[0].argmax())
+    parts = head.fused.parts([sample])[0, likeliest]
+    spoke = dict(zip(BIOMARKERS, parts, strict=False))  # the pictures stand behind them
     most = [n for n in sorted(spoke, key=lambda n: -spoke[n])[:_REASONS] if spoke[n] > 0]
-    because = "; ".join(told(name, measured[name]) for name in most)
-    return _answer("Disease group", head, values, because)
+    because = [told(name, measured[name]) for name in most]
+    if embed is not None:
+        alone = FusedHead(head.head).probabilities([sample])[0, likeliest]
+        because.append(_told_pictures(parts[-1], head.classes[likeliest], alone))
+    return _answer("Disease group", head, sample, "; ".join(because))
+
+
+def _told_pictures(added: float, name: str, alone: float) -> str:
+    """How much the pictures added to a class's logit, and its chance by the biomarkers alone."""
+    way = "for" if added > 0 else "against"
+    return f"the pictures spoke {way} it ({added:+.2f}; without them {name} {100 * alone:.0f} %)"
 
 
 def _scar(stack: Stack, cancel: Cancel | None) -> Answer:
@@ -113,11 +133,15 @@ def _scar(stack: Stack, cancel: Cancel | None) -> Answer:
     if not wall:
         raise InputError("No wall was found in these images, so scar cannot be told from none.")
     because = f"{100 * scar / wall:.0f} % of the wall being called scar"
-    return _answer("Late enhancement", head, numbers_of(areas), because)
+    return _answer("Late enhancement", head, _sample(numbers_of(areas)), because)
 
 
-def _answer(question: str, head: HeadModel, values: np.ndarray, because: str = "") -> Answer:
-    found = probabilities(head.head, values[None])[0]
+def _sample(values: FloatArray, embedding: FloatArray | None = None) -> Sample:
+    return Sample("", (), values, None, embedding=embedding)
+
+
+def _answer(question: str, head: HeadModel, sample: Sample, because: str = "") -> Answer:
+    found = head.fused.probabilities([sample])[0]
     order = np.argsort(-found)
     chances = tuple((head.classes[i], float(found[i])) for i in order)
     return Answer(question, chances, head.title, because)

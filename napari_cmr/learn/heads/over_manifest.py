@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from napari_cmr.core import InputError, ModelError, Progress, replacing
 from napari_cmr.io.manifest import ManifestRow, read_manifest
 from napari_cmr.learn.evaluate import as_json
 from napari_cmr.learn.heads.biomarkers import BIOMARKERS
+from napari_cmr.learn.heads.embedding import HeartEmbedding
 from napari_cmr.learn.heads.enhancement import (
     Case,
     load_segmenter,
@@ -26,8 +26,9 @@ from napari_cmr.learn.heads.enhancement import (
     read_cases,
 )
 from napari_cmr.learn.heads.fitting import answers_of, metrics_of, scar_metrics, set_name
+from napari_cmr.learn.heads.fusing import PICTURES, PICTURES_WEIGHT, FusedHead
 from napari_cmr.learn.heads.logistic import probabilities
-from napari_cmr.learn.heads.reading import Sample, Segmenter, read_patients, read_pictures
+from napari_cmr.learn.heads.reading import Sample, read_patients, read_pictures
 from napari_cmr.learn.heads.scores import UNKNOWN_CLASS, Answers
 from napari_cmr.learn.heads.tasks import DISEASE, HEAD_TASKS, SCAR, HeadTask
 from napari_cmr.nets import Card, Model, load_model, predict
@@ -35,6 +36,7 @@ from napari_cmr.nets.below import find_below
 from napari_cmr.nets.features import EncoderName, FrozenEncoder, load_frozen
 from napari_cmr.nets.linear_head import LinearHead
 
+Loader = Callable[[], Model]
 _STATED = ("subject", "image", "frame", "slice", "predicted")
 _REASONS = 3
 
@@ -56,6 +58,15 @@ class HeadModel:
         return head
 
     @property
+    def fused(self) -> FusedHead:
+        """The same with the head on pictures, where the card has one."""
+        if PICTURES not in self.networks:
+            return FusedHead(self.head)
+        pictures = self.networks[PICTURES]
+        assert isinstance(pictures, LinearHead)
+        return FusedHead(self.head, pictures, float(self.card.test_time[PICTURES_WEIGHT]))
+
+    @property
     def task(self) -> HeadTask:
         """What it answers."""
         return HEAD_TASKS[self.card.task]
@@ -74,6 +85,8 @@ class HeadModel:
 def load_head(task: str, model: str | Path | None = None) -> HeadModel:
     """Load a head and the encoder, or for late enhancement the segmenter, that its card names.
 
+    A head of disease has an encoder where it sees pictures beside the biomarkers.
+
     Raises
     ------
     ModelError
@@ -82,8 +95,12 @@ def load_head(task: str, model: str | Path | None = None) -> HeadModel:
     """
     loaded = load_model(model, task=task)
     networks = {role: network.cpu() for role, network in loaded.networks.items()}
-    if task == DISEASE:
+    if task == DISEASE and PICTURES not in networks:
         return HeadModel(loaded.card, networks, None)
+    if task == DISEASE and PICTURES_WEIGHT not in loaded.card.test_time:
+        raise ModelError(
+            f"The card of {loaded.title} does not say what its pictures count; train it again."
+        )
     below = "segmenter" if task == SCAR else "encoder"
     if below not in loaded.card.test_time:
         raise ModelError(f"The card of {loaded.title} does not name its {below}; train it again.")
@@ -111,7 +128,8 @@ def predict_heads(
         The CSV: one row a manifest row in its order, ``subject,image,frame,slice,predicted``, a
         column ``p_CLASS`` each. For disease a person's rows all bear the person's answer, with
         each biomarker's value and, under ``for_BIOMARKER``, what it added to the logit of the
-        class that was said (negative: it spoke against), and the three that added most. For
+        class that was said (negative: it spoke against), and the three that added most; a head
+        that sees pictures beside them has ``for_pictures``. For
         late enhancement the answer is a case's, and ``p_scar_slices`` tells the row's slices,
         in their order with semicolons between.
 
@@ -122,7 +140,7 @@ def predict_heads(
     """
     rows = read_manifest(manifest)
     head = load_head(task, model)
-    samples = _read(head, rows, _segmenter(segmenter), truth=False, progress=progress)
+    samples = _read(head, rows, _loader(segmenter), truth=False, progress=progress)
     records: dict[int, list[Any]] = {}
     for sample, line in zip(samples, _answers(head, samples), strict=True):
         for index in sample.rows:
@@ -170,18 +188,19 @@ def evaluate_heads(
         raise InputError(
             f"The manifest {manifest.name} has no row{of} with a {kind.column} that is known."
         )
-    head = load_head(task, model)
+    head, load = load_head(task, model), _loader(segmenter)
     if task == SCAR:
         assert head.segmenter is not None
         cases = read_cases(rows, head.segmenter, labels=True, progress=progress)
         mean, answers = scar_metrics(kind, head.classes, head.networks, rows, cases)
     else:
-        samples = _read(head, rows, _segmenter(segmenter), truth=True, progress=progress)
-        answers = answers_of(head.head, head.classes, samples)
+        samples = _read(head, rows, load, truth=True, progress=progress)
+        answers = answers_of(head.fused, head.classes, samples)
         mean = metrics_of(answers)
     subjects = {s: {"accuracy": v} for s, v in answers.by_subject().items()}
     if task == DISEASE and all(row.label for row in rows):
-        drawn = answers_of(head.head, head.classes, read_patients(kind, rows, None, truth=True))
+        people = read_patients(kind, rows, None, truth=True, embed=embedding_of(head, load))
+        drawn = answers_of(head.fused, head.classes, people)
         mean |= {f"{k}_expert_labels": v for k, v in metrics_of(drawn).items()}
         for subject, value in drawn.by_subject().items():
             subjects[subject]["accuracy_expert_labels"] = value
@@ -192,7 +211,7 @@ def evaluate_heads(
 def _read(
     head: HeadModel,
     rows: Sequence[ManifestRow],
-    segment: Segmenter,
+    load: Loader,
     *,
     truth: bool,
     progress: Progress | None,
@@ -200,8 +219,17 @@ def _read(
     if head.segmenter is not None:
         cases = read_cases(rows, head.segmenter, labels=False, progress=progress)
         return _scar_samples(head, cases)
-    if head.encoder is None:
-        return read_patients(head.task, rows, segment, truth=truth, progress=progress)
+    if head.task.name == DISEASE:
+        embed = embedding_of(head, load)
+        return read_patients(
+            head.task,
+            rows,
+            lambda stack: predict(stack, load()),
+            truth=truth,
+            embed=embed,
+            progress=progress,
+        )
+    assert head.encoder is not None
     return read_pictures(head.task, rows, head.encoder, truth=truth, progress=progress)
 
 
@@ -219,46 +247,54 @@ def _scar_samples(head: HeadModel, cases: Sequence[Case]) -> list[Sample]:
     return samples
 
 
-def _segmenter(name: str | Path | None) -> Segmenter:
+def embedding_of(head: HeadModel, load: Loader) -> HeartEmbedding | None:
+    """What sees the pictures for a head of disease, None where it sees none."""
+    return HeartEmbedding(head.encoder, load) if head.encoder is not None else None
+
+
+def _loader(name: str | Path | None) -> Loader:
     """The short-axis segmenter, loaded when the first image is there."""
 
     @cache
     def loaded() -> Model:
         return load_model(name)
 
-    return lambda stack: predict(stack, loaded())
+    return loaded
 
 
 def _columns(head: HeadModel) -> list[str]:
     columns = [f"p_{name}" for name in head.classes]
     if head.task.name == SCAR:
         return [*columns, "p_scar_slices"]
-    if head.encoder is not None:
+    if head.task.name != DISEASE:
         return columns
-    return [*columns, "because", *BIOMARKERS, *(f"for_{name}" for name in BIOMARKERS)]
+    return [*columns, "because", *BIOMARKERS, *(f"for_{name}" for name in _parts(head))]
+
+
+def _parts(head: HeadModel) -> list[str]:
+    """What a head of disease hangs on."""
+    return [*BIOMARKERS, *([] if head.encoder is None else [PICTURES])]
 
 
 def _answers(head: HeadModel, samples: Sequence[Sample]) -> list[list[Any]]:
     """What follows the stated columns of a sample's rows."""
-    values = np.stack([s.values for s in samples])
-    found = probabilities(head.head, values)
+    found = head.fused.probabilities(samples)
     said = found.argmax(1)
     lines: list[list[Any]] = [
         [head.classes[best], *(f"{p:.4f}" for p in each)]
         for best, each in zip(said, found, strict=True)
     ]
     if head.task.name == DISEASE:
-        with torch.inference_mode():
-            parts = head.head.contributions(torch.from_numpy(values).float()).numpy()
+        parts = head.fused.parts(samples)
         for line, sample, best, of_classes in zip(lines, samples, said, parts, strict=True):
-            line += _reasons(sample, dict(zip(BIOMARKERS, of_classes[best], strict=True)))
+            line += _reasons(sample, dict(zip(_parts(head), of_classes[best], strict=True)))
     return lines
 
 
 def _reasons(sample: Sample, parts: dict[str, float]) -> list[str]:
     """The biomarkers that spoke most for the answer, then all values and what each added."""
     assert sample.measured is not None
-    most = sorted(parts, key=lambda name: -parts[name])[:_REASONS]
+    most = sorted(BIOMARKERS, key=lambda name: -parts[name])[:_REASONS]
     because = "; ".join(
         f"{BIOMARKERS[n]}: {sample.measured[n]:.3g} ({parts[n]:+.2f})" for n in most if parts[n] > 0
     )

@@ -14,9 +14,12 @@ from napari_cmr.io.manifest import ManifestRow, load_image, load_label
 from napari_cmr.learn.heads.biomarkers import as_features, biomarkers
 from napari_cmr.learn.heads.tasks import HeadTask
 from napari_cmr.learn.label_faults import WRONG_MAP, refuse_two_of_a_name, under_wrong_map
+from napari_cmr.measure import function
 from napari_cmr.nets.features import FrozenEncoder, picture_features, pictures
 
 Segmenter = Callable[[Stack], Segmentation]
+Embed = Callable[[Stack, int, int], FloatArray]
+"""A cine and its phases of ED and ES to numbers that say what its pictures look like."""
 Features = dict[Path, FloatArray]
 
 
@@ -36,6 +39,8 @@ class Sample:
         The numbers as a reader knows them, where they are more than a vector.
     slices
         What is said of the slices of each row, where slices are told apart.
+    embedding
+        ``(width,)`` what a second head looks at, where there is one.
     """
 
     subject: str
@@ -44,6 +49,31 @@ class Sample:
     truth: str | None
     measured: dict[str, float] | None = None
     slices: dict[int, str] | None = None
+    embedding: FloatArray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A person's images and their segmentation.
+
+    Parameters
+    ----------
+    phases
+        Of the stack, that the segmentation's are.
+    ed, es
+        Of the segmentation, where the manifest says; otherwise by its volumes.
+    """
+
+    stack: Stack
+    segmentation: Segmentation
+    phases: Sequence[int]
+    ed: int | None = None
+    es: int | None = None
+
+    def embedding(self, embed: Embed) -> FloatArray:
+        """What the pictures of ED and ES look like."""
+        found = function(self.segmentation, ed=self.ed, es=self.es)
+        return embed(self.stack, self.phases[found.ed_phase], self.phases[found.es_phase])
 
 
 def read_pictures(
@@ -82,6 +112,7 @@ def read_patients(
     segment: Segmenter | None,
     *,
     truth: bool,
+    embed: Embed | None = None,
     progress: Progress | None = None,
 ) -> list[Sample]:
     """One sample a person: biomarkers of end diastole and end systole.
@@ -90,6 +121,8 @@ def read_patients(
     ----------
     segment
         Makes the segmentation; None takes the experts' labels of the manifest.
+    embed
+        Sees the pictures beside them, for a second head.
 
     Raises
     ------
@@ -105,20 +138,22 @@ def read_patients(
     found = []
     for done, (subject, numbers) in enumerate(groups.items()):
         own = [rows[i] for i in numbers]
-        measured = _measured(own, segment)
+        drawn = _drawn(own, segment)
+        measured = biomarkers(drawn.segmentation, ed=drawn.ed, es=drawn.es)
         values = as_features([measured])[0]
         said = one_truth(task, own) if truth else None
-        found.append(Sample(subject, tuple(numbers), values, said, measured))
+        seen = drawn.embedding(embed) if embed else None
+        found.append(Sample(subject, tuple(numbers), values, said, measured, embedding=seen))
         if progress is not None:
             progress(done + 1, len(groups))
     return found
 
 
-def _measured(rows: Sequence[ManifestRow], segment: Segmenter | None) -> dict[str, float]:
+def _drawn(rows: Sequence[ManifestRow], segment: Segmenter | None) -> Drawn:
     by_frame = {row.frame.upper(): row for row in rows if row.frame.upper() in ("ED", "ES")}
     if len(by_frame) == 2:
         pair = [by_frame["ED"], by_frame["ES"]]
-        return biomarkers(_two_phases(pair, segment), ed=0, es=1)
+        return Drawn(*_two_phases(pair, segment), phases=(0, 1), ed=0, es=1)
     if len(rows) > 1:
         raise InputError(
             f"{rows[0].subject} has {len(rows)} images, but not one of ED and one of ES; say in "
@@ -126,17 +161,19 @@ def _measured(rows: Sequence[ManifestRow], segment: Segmenter | None) -> dict[st
         )
     stack = load_image(rows[0])
     if segment is not None:
-        return biomarkers(segment(stack))
+        return Drawn(stack, segment(stack), range(stack.shape[0]))
     phases, labels = load_label(rows[0], stack)
     _refuse_wrong_map(rows[0], labels.labels)
     if len(phases) < stack.shape[0]:
         labels = replace(labels, times_ms=None)
     known = replace(labels, height_cm=stack.height_cm, weight_kg=stack.weight_kg)
-    return biomarkers(known)
+    return Drawn(stack, known, phases)
 
 
-def _two_phases(pair: Sequence[ManifestRow], segment: Segmenter | None) -> Segmentation:
-    """ED and ES as two phases of one segmentation.
+def _two_phases(
+    pair: Sequence[ManifestRow], segment: Segmenter | None
+) -> tuple[Stack, Segmentation]:
+    """ED and ES as two phases of one stack and its segmentation.
 
     Where the two images lie differently (other shape) the pair cannot be one segmentation, and
     is refused.
@@ -153,11 +190,11 @@ def _two_phases(pair: Sequence[ManifestRow], segment: Segmenter | None) -> Segme
         times_ms=None,
     )
     if segment is not None:
-        return segment(both)
+        return both, segment(both)
     labels = [load_label(row, stack)[1] for row, stack in zip(pair, stacks, strict=True)]
     for one in labels:
         _refuse_wrong_map(pair[0], one.labels)
-    return Segmentation.on(both, np.concatenate([one.labels for one in labels]))
+    return both, Segmentation.on(both, np.concatenate([one.labels for one in labels]))
 
 
 def _refuse_wrong_map(row: ManifestRow, labels: LabelArray) -> None:

@@ -14,6 +14,7 @@ from napari_cmr.core import InputError, Measures, Segmentation, Stack
 from napari_cmr.core import Sequence as MrSequence
 from napari_cmr.learn.heads.biomarkers import BIOMARKERS, as_features, biomarkers, volume_numbers
 from napari_cmr.learn.heads.enhancement import SCARRED, WALL, case_numbers
+from napari_cmr.learn.heads.fusing import PICTURES
 from napari_cmr.learn.heads.over_manifest import HeadModel
 from napari_cmr.learn.saliency.question import Explained, MapArray, Question, mixed
 from napari_cmr.learn.saliency.targets import SegmenterView
@@ -186,6 +187,7 @@ def disease(
         f"Wall thickness and thickening add {of_wall:+.2f} of {of_all:+.2f} to the answer; they "
         "are held as they are and are not in the map.",
         _FIRST_ORDER,
+        *([_ONLY_BIOMARKERS] if PICTURES in head.networks else []),
     )
     return view.question(
         f"{head.card.task}: {head.classes[index]}",
@@ -234,6 +236,10 @@ def feature(stack: Stack, card: Card, encoder: nn.Module, heart: Heart, phase: i
     )
 
 
+_ONLY_BIOMARKERS = (
+    "Chance and map are of the biomarkers alone; the pictures that this head sees beside them are "
+    "left out."
+)
 _FIRST_ORDER = "The map is of first order: it tells what small changes would do."
 _SOFT_SHARES = (
     "Scar and wall here are sums of probabilities, without flips or clean-up, so the answer "
