@@ -120,7 +120,7 @@ def clinical_numbers(
     findings = [
         *([] if motion is None else motion.findings),
         *([no_rates] if no_rates else []),
-        *_stroke_volumes(measures),
+        *stroke_volumes_differ(measures),
     ]
     return Clinical(tuple(numbers), motion, person, bsa, bsa_formula, tuple(findings))
 
@@ -221,7 +221,7 @@ def _body_numbers(stamp: _Stamp) -> Iterator[Number]:
     yield stamp.number("bsa_m2", "Body surface area", stamp.bsa, "m²", 2, str(stamp.formula))
 
 
-def _stroke_volumes(measures: Measures) -> Iterator[Finding]:
+def stroke_volumes_differ(measures: Measures) -> Iterator[Finding]:
     """The ventricles lie in one circuit, so without leak or shunt their stroke volumes agree."""
     lv, rv = measures.sv_ml, measures.rv_sv_ml
     if lv is None or rv is None or lv + rv <= 0:
