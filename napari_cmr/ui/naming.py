@@ -12,7 +12,7 @@ from napari_cmr.review import ReviewSession, Task
 from napari_cmr.ui.task_runner import TaskRunner
 
 _CAUTION = (
-    "From a model's contours the group was right in 7 of 10 patients; late enhancement is known "
+    "From a model's contours the group was right in 8 of 10 patients; late enhancement is known "
     "from one data set (docs/heads.md)."
 )
 
