@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from zlib import crc32
 
@@ -16,6 +17,7 @@ from napari_cmr.core.errors import InputError, WriteError
 
 _HERE = f"{crc32(platform.node().encode()):08x}"
 _ORPHAN = re.compile(r"\.(?:.+\.)?([0-9a-f]{8})-([0-9]+)\.part(?:\..*)?")
+_numbers = count()  # two threads may write the same file: the last one's stays
 _looked_through: set[str] = set()  # folders, so that thousands of files cost one look
 
 
@@ -35,7 +37,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     if target.name in ("", ".."):
         raise WriteError(f"'{target}' names no file to write; give its name.")
     suffixes = "".join(target.suffixes[-2:])
-    partial = target.with_name(f".{target.name}.{_HERE}-{os.getpid()}.part{suffixes}")
+    own = f"{next(_numbers)}.{_HERE}-{os.getpid()}"
+    partial = target.with_name(f".{target.name}.{own}.part{suffixes}")
     try:
         _refuse_device(target)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -130,3 +130,14 @@ def test_a_series_that_is_replaced_leaves_nothing_of_the_longer_one_before(tmp_p
                 (folder / name).write_text(str(len(names)))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["notes.txt", "seg-001.dcm"]
     assert (tmp_path / "seg-001.dcm").read_text() == "1"
+
+
+def test_two_writers_of_one_file_do_not_take_each_other_s_half_away(tmp_path):
+    target = tmp_path / "a.csv"
+    with replacing(target) as first:
+        first.write_text("first")
+        with replacing(target) as second:
+            second.write_text("second")
+        assert target.read_text() == "second"
+    assert target.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [target]

@@ -3,7 +3,7 @@ import pytest
 from napari_cmr.learn import SegmenterConfig, finetune_segmenter
 from napari_cmr.learn.augment import AugmentConfig
 from napari_cmr.learn.segmenter import StageConfig
-from napari_cmr.learn.tiers.tier import FullConfig, _settings
+from napari_cmr.learn.tiers.tier import FullConfig, settings_of
 from napari_cmr.nets import InputGrid, Model, load_model
 from napari_cmr.nets.candidates import Candidates
 from napari_cmr.nets.locate import HeartSize
@@ -17,13 +17,13 @@ def test_a_network_that_is_trained_on_looks_for_the_heart_as_its_parent_did(size
         "heart_size": {"mm": size.mm, "round": size.round},
         "candidates": {"most": 2, "likely": 0.3, "rival": 0.2},
     }
-    settings = _settings(Model(make_card(test_time=test_time), {}), FullConfig(), seed=0)
+    settings = settings_of(Model(make_card(test_time=test_time), {}), FullConfig(), seed=0)
     assert settings.heart_size == size
     assert settings.candidates == Candidates(most=2, likely=0.3, rival=0.2)
 
 
 def test_a_parent_that_looks_at_the_largest_piece_has_heirs_that_do():
-    settings = _settings(Model(make_card(), {}), FullConfig(), seed=0)
+    settings = settings_of(Model(make_card(), {}), FullConfig(), seed=0)
     assert settings.heart_size is None
     assert settings.candidates is None
 
