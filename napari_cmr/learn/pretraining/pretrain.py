@@ -74,7 +74,6 @@ def pretrain(
     seconds
         How long this call may train; an unfinished encoder is then written, and the same call
         goes on.
-
     start
         A pretrained version, by shelf name or folder, whose encoder the run begins with.
 
