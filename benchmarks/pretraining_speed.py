@@ -27,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import zarr
 from monai.networks.blocks.patchembedding import PatchEmbeddingBlock
 from monai.networks.blocks.transformerblock import TransformerBlock
 from monai.networks.nets import ViT
@@ -37,10 +38,11 @@ from napari_cmr.learn.pretraining.dino import DINOConfig, DINOHead
 from napari_cmr.learn.pretraining.engine import launch
 from napari_cmr.learn.pretraining.masks import patches_of, random_masks
 from napari_cmr.learn.pretraining.mim import MIMConfig
-from napari_cmr.learn.pretraining.pack import INDEX, META, RECORD, Pack, shard_name
+from napari_cmr.learn.pretraining.pack import INDEX, META, RECORD, Pack
 from napari_cmr.learn.pretraining.registry import make_method, method_config
 from napari_cmr.learn.pretraining.run import Run, RunConfig
 from napari_cmr.learn.pretraining.sampling import Batch, Sampler
+from napari_cmr.learn.pretraining.shards import NAME, SHARD_IMAGES, ShardWriter
 from napari_cmr.learn.pretraining.teacher import momentum_at
 from napari_cmr.learn.pretraining.views import make_views
 from napari_cmr.nets import linear
@@ -257,11 +259,13 @@ def compare(name: str, options: argparse.Namespace, device: torch.device) -> flo
 def packed_noise(folder: Path, images: int = 4096, size: int = 144) -> Pack:
     """A pack of noise, 64 pictures a subject."""
     rng = np.random.default_rng(0)
-    np.save(folder / shard_name(0), rng.integers(0, 255, (images, size, size), np.uint8))
+    shards = ShardWriter(folder, size, SHARD_IMAGES)
+    shards.add(rng.integers(0, 255, (images, size, size), np.uint8))
+    shards.finish()
     records = np.zeros(images, RECORD)
     records["subject"], records["site"] = np.arange(images) // 64, np.arange(images) // 4
     np.save(folder / INDEX, records)
-    meta = f'{{"size": {size}, "shard_images": {images}}}'
+    meta = f'{{"size": {size}, "shard_images": {SHARD_IMAGES}}}'
     (folder / META).write_text(meta, encoding="utf-8")
     return Pack(folder)
 
@@ -271,9 +275,25 @@ def loader(pack: Pack, rates: dict[str, float], batch: int = 256) -> None:
     taken = [timed(lambda s=step: sampler.draw(s, 0, batch), cpu)[0] for step in range(12)]
     rate = batch / statistics.median(taken[2:])
     print(f"loader alone, one thread: images a second {rate:.0f}")
+    through_zarr(pack, batch)
     for name, step in rates.items():
         print(f"loader / step of {name}: {rate / step:.0f} times")
     pack.close()
+
+
+def through_zarr(pack: Pack, batch: int) -> None:
+    """Reading alone, of the same crops by zarr's own reader and by ours."""
+    array, n = zarr.open_array(pack.folder / NAME, mode="r"), len(pack.records)
+    draws = np.random.default_rng(0).integers(0, n, (6, batch))
+    readers = {
+        "zarr, one by one": lambda numbers: np.stack([array[i] for i in numbers]),
+        "zarr, a batch": lambda numbers: array.oindex[np.sort(numbers)],
+        "ours": pack.read,
+    }
+    for name, read in readers.items():
+        taken = [timed(lambda r=read, d=d: r(d), torch.device("cpu")) for d in draws]
+        wall, spent = (batch / statistics.median(t[i] for t in taken[1:]) for i in (0, 1))
+        print(f"reading by {name}: crops a second {wall:.0f}, of processor time {spent:.0f}")
 
 
 def main() -> None:

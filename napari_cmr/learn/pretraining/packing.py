@@ -18,12 +18,12 @@ import torch
 
 from napari_cmr.core import FloatArray, InputError, Stack, View
 from napari_cmr.io.manifest import ManifestRow, load_image, read_manifest
-from napari_cmr.learn.pretraining.pack import INDEX, META, RECORD, Pack, damaged, shard_name
+from napari_cmr.learn.pretraining.pack import INDEX, META, RECORD, Pack
+from napari_cmr.learn.pretraining.shards import NAME, SHARD_IMAGES, ShardWriter, damaged
 from napari_cmr.nets import Heart, InputGrid
 from napari_cmr.nets.locate import GUESSED_FIELD_MM
 from napari_cmr.nets.sampling import clip, sample, shrink, square_points
 
-SHARD_IMAGES = 1024
 LARGEST_UNREADABLE_SHARE = 0.05
 _TOLD = {"grid", "probe", "sets", "stacks", "hearts_found", "images"}  # what a card repeats
 POSITION_CLASSES = ("first third", "middle third", "last third")
@@ -236,32 +236,23 @@ class _Source:
 
 
 class _Writer:
-    """Collects crops into shards."""
+    """Writes crops into shards, then what is known of each and of all."""
 
     def __init__(self, folder: Path, size: int) -> None:
         self._folder, self._size = folder, size
-        self._waiting: list[npt.NDArray[np.uint8]] = []
+        self._crops = ShardWriter(folder, size, SHARD_IMAGES)
         self._records: list[npt.NDArray[Any]] = []
-        self._shards = 0
 
     def add(self, crops: npt.NDArray[np.uint8], records: npt.NDArray[Any]) -> None:
-        self._waiting.extend(crops)
+        self._crops.add(crops)
         self._records.append(records)
-        while len(self._waiting) >= SHARD_IMAGES:
-            self._write(SHARD_IMAGES)
 
     def finish(self, meta: dict[str, Any]) -> None:
-        if self._waiting:
-            self._write(len(self._waiting))
+        self._crops.finish()
         records = np.concatenate(self._records) if self._records else np.zeros(0, RECORD)
         np.save(self._folder / INDEX, records)
         meta |= {"images": len(records), "size": self._size, "shard_images": SHARD_IMAGES}
         (self._folder / META).write_text(json.dumps(meta, indent=1), encoding="utf-8")
-
-    def _write(self, n: int) -> None:
-        np.save(self._folder / shard_name(self._shards), np.stack(self._waiting[:n]))
-        del self._waiting[:n]
-        self._shards += 1
 
 
 def _group(number: int, row: ManifestRow) -> tuple[int, str, str, str, str]:
@@ -319,7 +310,8 @@ def _slices_from(row: ManifestRow) -> str:
 
 
 def _key(manifests: Sequence[Path], grid: InputGrid, probe: str, finder_name: str) -> str:
-    digest = hashlib.sha256(json.dumps([grid.model_dump(), probe, finder_name]).encode())
+    made_with = [NAME, grid.model_dump(), probe, finder_name]
+    digest = hashlib.sha256(json.dumps(made_with).encode())
     for path in manifests:
         if not path.is_file():
             raise InputError(f"There is no manifest {path}.")

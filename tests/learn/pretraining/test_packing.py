@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+import zarr
 from PIL import Image
 
 from napari_cmr.core import InputError
 from napari_cmr.learn.pretraining.packing import open_pack, pack_manifests
 from napari_cmr.learn.pretraining.sampling import Sampler
+from napari_cmr.learn.pretraining.shards import ShardReader, ShardWriter
 from napari_cmr.nets import Heart, InputGrid
 from tests.learn.pretraining.conftest import GRID, pictures, write_manifest
 
@@ -36,9 +38,25 @@ def test_images_are_read_back_in_their_order_over_shards(tmp_path, monkeypatch):
     monkeypatch.setattr(packing, "SHARD_IMAGES", 3)
     manifest = write_manifest(tmp_path / "m.csv", rows)
     cut = pack_manifests([manifest], tmp_path / "cut", GRID, say=quiet)
-    assert len(list(cut.folder.glob("images-*.npy"))) == 3
+    assert zarr.open_array(cut.folder / "images.zarr", mode="r").shards == (3, 48, 48)
+    assert len(list((cut.folder / "images.zarr" / "c").iterdir())) == 3
     assert np.array_equal(cut.read(np.arange(7)), whole)
     assert np.array_equal(cut.read(np.array([6, 0])), whole[[6, 0]])
+
+
+def test_the_crops_are_a_zarr_array_and_black_ones_are_in_it(tmp_path):
+    crops = np.random.default_rng(0).integers(0, 255, (10, 8, 8), dtype=np.uint8)
+    crops[[2, 9]] = 0
+    writer = ShardWriter(tmp_path, 8, 4)
+    for part in np.split(crops, (1, 7)):
+        writer.add(part)
+    writer.finish()
+    array = zarr.open_array(tmp_path / "images.zarr", mode="r")
+    assert (array.shards, array.chunks, array.dtype) == ((4, 8, 8), (1, 8, 8), np.uint8)
+    assert np.array_equal(array[:], crops)
+    reader = ShardReader(tmp_path, 10, 8, 4)
+    assert np.array_equal(reader.read(np.arange(10)), crops)
+    reader.close()
 
 
 def test_slices_one_under_the_other_are_cut_apart_and_placed(tmp_path):
@@ -189,7 +207,8 @@ def test_a_probe_by_a_column_that_nobody_fills_is_refused(tmp_path):
         ("meta.json", b"[]"),
         ("index.npy", b"junk"),
         ("index.npy", b""),
-        ("images-00000.npy", b"junk"),
+        ("images.zarr/c/0/0/0", b"junk"),
+        ("images.zarr/c/0/0/0", b"\0" * 20000),
     ],
 )
 def test_a_damaged_pack_is_refused_by_its_name(tmp_path, file, content):
