@@ -20,11 +20,11 @@ from napari_cmr.cli.options import (
     StudyPath,
 )
 from napari_cmr.cli.progress import progress
-from napari_cmr.core import InputError, Measures, Segmentation, View, placing
-from napari_cmr.core import label_map as known_map
+from napari_cmr.core import InputError, View, placing
 
 if TYPE_CHECKING:
     from napari_cmr.cli.labelled import Wanted
+    from napari_cmr.core import Measures, Segmentation
     from napari_cmr.io import Entry
 
 REPORT, CSV = "report.dcm", "measures.csv"
@@ -111,7 +111,9 @@ def _check_labels(labels: Path | None, model: str | None, label_map: str, made_b
 
 
 def _check_map(as_map: str, nifti: bool) -> None:
-    known_map(as_map)
+    from napari_cmr.core import label_map
+
+    label_map(as_map)
     if as_map != "cmr" and not nifti:
         raise InputError("--as-map is of the label NIfTI; add --nifti.")
 

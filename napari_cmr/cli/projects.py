@@ -10,9 +10,10 @@ import typer
 
 from napari_cmr.cli.options import JsonFile, OutFolder, write_json
 from napari_cmr.cli.progress import progress
-from napari_cmr.core import InputError, Stack
+from napari_cmr.core import InputError
 
 if TYPE_CHECKING:
+    from napari_cmr.core import Stack
     from napari_cmr.review.lines import Line
 
 app = typer.Typer(

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_cmr.cli.options import JsonFile, write_json
 from napari_cmr.core import InputError
-from napari_cmr.nets.segmenter_tasks import CINE, TITLES, title_of
-from napari_cmr.review.cases import taught_tasks
-from napari_cmr.review.project import HOME, LOG, Project, default_reader
-from napari_cmr.review.training import TrainingJob
-from napari_cmr.review.training_status import JobState, JobStatus
+
+if TYPE_CHECKING:
+    from napari_cmr.review.project import Project
+    from napari_cmr.review.training import TrainingJob
+    from napari_cmr.review.training_status import JobStatus
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,6 +42,10 @@ def start(
     ] = None,
 ) -> None:
     """Learn from the corrected cases whose images the project keeps, in the background."""
+    from napari_cmr.nets.segmenter_tasks import title_of
+    from napari_cmr.review.project import Project, default_reader
+    from napari_cmr.review.training import TrainingJob
+
     opened = Project.look_into(project)
     who = reader or default_reader()
     material = TrainingJob(project).start(
@@ -60,6 +64,9 @@ def start(
 
 def _task(project: Project, reader: str, task: str | None) -> str:
     """The task that was said, else the only one that was corrected for."""
+    from napari_cmr.nets.segmenter_tasks import CINE, TITLES, title_of
+    from napari_cmr.review.cases import taught_tasks
+
     if task is not None:
         if task not in TITLES:
             raise InputError(
@@ -107,6 +114,9 @@ def stop(project: Folder) -> None:
 
 
 def _job(project: Path) -> TrainingJob:
+    from napari_cmr.review.project import HOME, LOG
+    from napari_cmr.review.training import TrainingJob
+
     if not (project / HOME / LOG).is_file():
         raise InputError(f"There is no project in {project}; choose the folder of one.")
     return TrainingJob(project)
@@ -120,6 +130,9 @@ def _running(project: Path) -> TrainingJob:
 
 
 def _said(found: JobStatus) -> str:
+    from napari_cmr.nets.segmenter_tasks import title_of
+    from napari_cmr.review.training_status import JobState
+
     if found.state is JobState.NONE:
         return "nothing was trained in this project yet"
     if not found.state.active:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any
 
 import numpy.typing as npt
@@ -11,30 +10,7 @@ import numpy.typing as npt
 from napari_cmr.core.errors import GeometryError
 from napari_cmr.core.finding import Finding
 from napari_cmr.core.geometry import FloatArray, Geometry
-
-
-class View(StrEnum):
-    """What plane a stack shows; LAX is a long axis not told apart."""
-
-    SAX = "SAX"
-    CH2 = "2CH"
-    CH3 = "3CH"
-    CH4 = "4CH"
-    RV2CH = "RV2CH"
-    RVOT = "RVOT"
-    LAX = "LAX"
-    UNKNOWN = "unknown"
-
-
-class Sequence(StrEnum):
-    """How a stack was acquired; echo is ultrasound."""
-
-    CINE = "cine"
-    LGE = "LGE"
-    T1 = "T1"
-    T2 = "T2"
-    ECHO = "echo"
-    OTHER = "other"
+from napari_cmr.core.kinds import Sequence, View
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ HEAVY = ("torch", "monai", "napari", "qtpy", "PyQt6", "matplotlib", "pydicom", "
     ("statement", "forbidden"),
     [
         ("import napari_cmr", HEAVY),
-        ("import napari_cmr.cli", HEAVY),
+        ("import napari_cmr.cli", (*HEAVY, "numpy", "napari_cmr.review")),
         ("import napari_cmr.io", ("torch", "napari", "qtpy", "pydicom")),
         ("import napari_cmr.measure", ("torch", "pydicom", "nibabel")),
         ("import napari_cmr.review", ("torch", "napari", "qtpy")),
