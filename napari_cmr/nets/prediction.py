@@ -27,9 +27,10 @@ from napari_cmr.nets.locate import find_heart
 from napari_cmr.nets.neighbours import slice_distance, stride
 from napari_cmr.nets.shelf import Model
 from napari_cmr.nets.turns import turned, turned_back, turns_of
-from napari_cmr.nets.uncertainty import Doubt
+from napari_cmr.nets.uncertainty import Doubt, winner
 
-BATCH = 16
+BATCH = 10
+"""Slices at once: an eighth faster than 16 on a CPU, whose caches hold no more."""
 HEART_NOT_FOUND = Finding(
     "heart-not-found",
     "The localiser found no heart.",
@@ -115,20 +116,7 @@ def _segment(crops: Tensor, model: Model, crop: Crop, doubt: Doubt | None) -> La
         doubt.take(answers, on_source)
     structures = model.card.networks["segmenter"].structures
     table = np.array([Structure[name] for name in structures], np.uint8)
-    return np.asarray(table[_winner(on_source).numpy()], np.uint8)
-
-
-def _winner(scores: Tensor) -> Tensor:
-    """``(n, c, h, w)`` to the channel with the largest score, the first of equals.
-
-    Channel by channel, since argmax over an axis that is not the last is slow on a CPU.
-    """
-    highest, winner = scores[:, 0].clone(), torch.zeros_like(scores[:, 0], dtype=torch.uint8)
-    for channel in range(1, scores.shape[1]):
-        higher = scores[:, channel] > highest
-        highest = torch.where(higher, scores[:, channel], highest)
-        winner.masked_fill_(higher, channel)
-    return winner
+    return np.asarray(table[winner(on_source, 1).numpy()], np.uint8)
 
 
 def _in_turns(model: Model, crops: Tensor) -> Tensor:

@@ -52,7 +52,7 @@ class Doubt:
             ``(n, c, h, w)`` what was decided by, on the stack's pixels in the crop's window.
         """
         self._likely.append(scores.softmax(1))
-        self._views.append(answers.argmax(2).to(torch.uint8))
+        self._views.append(winner(answers, 2))
 
     def end_phase(self, phase: int, labels: LabelArray, window: tuple[slice, slice]) -> None:
         """What was taken since the last call is this phase.
@@ -116,3 +116,17 @@ def disagreement(views: Tensor, n_channels: int) -> float:
         shared = 2.0 * (one & other).sum(0).double()
         losses += torch.where(sizes > 0, 1 - shared / sizes.clamp_min(1), 0.0).tolist()
     return float(np.mean(losses))
+
+
+def winner(scores: Tensor, axis: int) -> Tensor:
+    """Number of the largest score along an axis, the first of equals; uint8.
+
+    One after the other, since argmax over an axis that is not the last is slow on a CPU.
+    """
+    first, *others = scores.unbind(axis)
+    highest, found = first, torch.zeros_like(first, dtype=torch.uint8)
+    for number, score in enumerate(others, start=1):
+        higher = score > highest
+        highest = torch.where(higher, score, highest)
+        found.masked_fill_(higher, number)
+    return found

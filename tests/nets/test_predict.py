@@ -5,7 +5,7 @@ import torch
 from napari_cmr.core import CancelledError, Geometry, Stack, Structure
 from napari_cmr.measure import dice
 from napari_cmr.nets import find_heart, predict
-from napari_cmr.nets.prediction import _winner
+from napari_cmr.nets.uncertainty import winner
 
 
 def disc_stack(centre, radius_mm, spacing, shape, *, known=True, phases=2):
@@ -74,4 +74,5 @@ def test_the_images_are_not_changed(by_intensity):
 
 def test_the_winner_of_a_pixel_is_the_first_of_the_largest_scores():
     scores = torch.randint(0, 5, (3, 4, 20, 20)).float()  # with ties
-    assert np.array_equal(_winner(scores).numpy(), scores.numpy().argmax(1))
+    assert np.array_equal(winner(scores, 1).numpy(), scores.numpy().argmax(1))
+    assert np.array_equal(winner(scores, 0).numpy(), scores.numpy().argmax(0))
