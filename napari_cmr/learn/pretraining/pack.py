@@ -45,7 +45,8 @@ class Pack:
         except (OSError, ValueError, TypeError, KeyError, EOFError) as error:
             raise damaged(folder) from error
         n = len(self.records)
-        if self.records.dtype != RECORD or self.meta.get("images", n) != n:
+        told = (self.records.dtype, self.meta.get("images", n))
+        if told != (RECORD, n) or min(self.size, per_shard) < 1:
             raise damaged(folder)
         self._images = ShardReader(folder, n, self.size, per_shard)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -83,9 +83,11 @@ def pack_manifests(
     _refuse_overlap([row for _, row in rows])
     _refuse_columns([row for _, row in rows], probe)
     say(f"packing {len(rows)} images")
-    part = folder / f".{target.name}.{os.getpid()}.part"
+    part = None
     try:
-        part.mkdir(parents=True, mode=0o700)  # pictures of patients
+        folder.mkdir(parents=True, exist_ok=True)
+        # its owner's alone: pictures of patients
+        part = Path(mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=folder))
         writer = _Writer(part, grid.size)
         source = _Source(rows, grid, probe, find_heart)
         for crops, records in source:
@@ -98,7 +100,8 @@ def pack_manifests(
         reason = error.strerror or str(error)
         raise InputError(f"Cannot write the packed images to {folder} ({reason}).") from error
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        if part is not None:
+            shutil.rmtree(part, ignore_errors=True)
     if source.unreadable:
         say(f"skipped {len(source.unreadable)} unreadable image(s)")
     return Pack(target, made_with)

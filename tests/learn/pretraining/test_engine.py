@@ -463,5 +463,6 @@ def test_ten_times_the_images_need_no_more_memory(tmp_path):
     (few, small), (many, large) = (map(int, line.split()) for line in done.stdout.splitlines())
     assert (few, many) == (8 * 200, 80 * 200)
     # A peak never falls, so this is what the larger set added to the smaller one's. Its images
-    # alone are 37 MiB, the smaller one's 4 MiB; what is added is the index and noise.
-    assert (large - small) / 1024 < 8
+    # alone are 37 MiB, the smaller one's 4 MiB; what is added is the index and noise, 7 to 18 MiB
+    # where other work goes on. Of mapped images it was 25 to 40.
+    assert (large - small) / 1024 < 20

@@ -1,9 +1,13 @@
+import errno
+from pathlib import Path
+
 import numpy as np
 import pytest
 import zarr
 from PIL import Image
 
 from napari_cmr.core import InputError
+from napari_cmr.learn.pretraining import shards
 from napari_cmr.learn.pretraining.packing import open_pack, pack_manifests
 from napari_cmr.learn.pretraining.sampling import Sampler
 from napari_cmr.learn.pretraining.shards import ShardReader, ShardWriter
@@ -57,6 +61,52 @@ def test_the_crops_are_a_zarr_array_and_black_ones_are_in_it(tmp_path):
     reader = ShardReader(tmp_path, 10, 8, 4)
     assert np.array_equal(reader.read(np.arange(10)), crops)
     reader.close()
+
+
+def written(folder, crops, shard_images=4):
+    writer = ShardWriter(folder, crops.shape[1], shard_images)
+    writer.add(crops)
+    writer.finish()
+    return folder / "images.zarr"
+
+
+def test_what_is_coded_otherwise_or_cut_at_its_front_is_refused(tmp_path):
+    crops = np.random.default_rng(0).integers(0, 255, (8, 8, 8), dtype=np.uint8)
+    array = written(tmp_path, crops)
+    shard = array / "c" / "1" / "0" / "0"
+    shard.write_bytes(shard.read_bytes()[1:])
+    reader = ShardReader(tmp_path, 8, 8, 4)
+    assert np.array_equal(reader.read(np.arange(4)), crops[:4])
+    with pytest.raises(InputError, match="are damaged; remove them"):
+        reader.read(np.array([4]))
+    described = (array / "zarr.json").read_text()
+    (array / "zarr.json").write_text(described.replace('"bytes"', '"transpose"', 1))
+    with pytest.raises(InputError, match="are damaged; remove them"):
+        ShardReader(tmp_path, 8, 8, 4)
+
+
+def test_few_files_are_open_at_once_however_many_shards_there_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "OPEN_SHARDS", 3)
+    crops = np.random.default_rng(0).integers(0, 255, (20, 8, 8), dtype=np.uint8)
+    written(tmp_path, crops, shard_images=1)
+    reader, before = ShardReader(tmp_path, 20, 8, 1), len(list(Path("/proc/self/fd").iterdir()))
+    order = np.random.default_rng(1).permutation(20)
+    assert np.array_equal(reader.read(order), crops[order])
+    assert len(list(Path("/proc/self/fd").iterdir())) == before + 3
+    reader.close()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_what_the_system_refuses_to_open_is_not_called_damaged(tmp_path, monkeypatch):
+    written(tmp_path, np.zeros((4, 8, 8), np.uint8))
+    reader = ShardReader(tmp_path, 4, 8, 4)
+
+    def refuse(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(shards.os, "open", refuse)
+    with pytest.raises(InputError, match=r"Cannot read the packed images .*Too many open files"):
+        reader.read(np.array([0]))
 
 
 def test_slices_one_under_the_other_are_cut_apart_and_placed(tmp_path):
@@ -207,6 +257,9 @@ def test_a_probe_by_a_column_that_nobody_fills_is_refused(tmp_path):
         ("meta.json", b"[]"),
         ("index.npy", b"junk"),
         ("index.npy", b""),
+        ("meta.json", b'{"size": 48, "shard_images": 0}'),
+        ("images.zarr/zarr.json", b"{}"),
+        ("images.zarr/zarr.json", b"junk"),
         ("images.zarr/c/0/0/0", b"junk"),
         ("images.zarr/c/0/0/0", b"\0" * 20000),
     ],

@@ -7,7 +7,9 @@ import sys
 import numpy as np
 import pytest
 
+from napari_cmr.learn.pretraining.packing import open_pack, pack_manifests
 from tests.conftest import REPOSITORY
+from tests.learn.pretraining.conftest import GRID, pictures, write_manifest
 
 SCRIPT = REPOSITORY / "scripts" / "pretrain-in-pieces"
 
@@ -41,6 +43,15 @@ def test_a_folder_is_cut_into_small_files_and_joined_again(folder, tmp_path):
     assert {p.name for p in joined.iterdir()} == {"model.safetensors", "card.json"}
     for file in joined.iterdir():
         assert file.read_bytes() == (folder / file.name).read_bytes()
+
+
+def test_packed_images_are_sent_with_all_that_is_below_them(tmp_path):
+    manifest = write_manifest(tmp_path / "m.csv", pictures(tmp_path, 5))
+    pack = pack_manifests([manifest], tmp_path / "packs", GRID, say=lambda _: None)
+    call("cut", pack.folder, "--to", tmp_path / "pieces")
+    call("join", tmp_path / "pieces", "--to", tmp_path / "pack-sent")
+    sent = open_pack(tmp_path / "pack-sent")
+    assert np.array_equal(sent.read(np.arange(5)), pack.read(np.arange(5)))
 
 
 def test_what_is_too_much_to_hand_back_is_refused(folder, tmp_path):
