@@ -265,8 +265,7 @@ def packed_noise(folder: Path, images: int = 4096, size: int = 144) -> Pack:
     records = np.zeros(images, RECORD)
     records["subject"], records["site"] = np.arange(images) // 64, np.arange(images) // 4
     np.save(folder / INDEX, records)
-    meta = f'{{"size": {size}, "shard_images": {SHARD_IMAGES}}}'
-    (folder / META).write_text(meta, encoding="utf-8")
+    (folder / META).write_text(f'{{"size": {size}}}', encoding="utf-8")
     return Pack(folder)
 
 

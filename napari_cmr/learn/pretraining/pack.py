@@ -17,7 +17,6 @@ RECORD = np.dtype(
     [("subject", "i4"), ("site", "i4"), ("position", "f4"), ("label", "i2"), ("held", "?")]
 )
 UNKNOWN_LABEL = -1
-_UNKNOWN = {"heart_finder": "", "manifest_sha256": ""}  # the first packs did not say them
 
 
 class Pack:
@@ -38,17 +37,15 @@ class Pack:
         self.folder = folder
         try:
             written = json.loads((folder / META).read_text(encoding="utf-8"))
-            self.meta: dict[str, Any] = _UNKNOWN | written | (made_with or {})
+            self.meta: dict[str, Any] = written | (made_with or {})
             self.records: npt.NDArray[Any] = np.load(folder / INDEX)
             self.size = int(self.meta["size"])
-            per_shard = int(self.meta["shard_images"])
         except (OSError, ValueError, TypeError, KeyError, EOFError) as error:
             raise damaged(folder) from error
         n = len(self.records)
-        told = (self.records.dtype, self.meta.get("images", n))
-        if told != (RECORD, n) or min(self.size, per_shard) < 1:
+        if self.records.dtype != RECORD or self.meta.get("images", n) != n:
             raise damaged(folder)
-        self._images = ShardReader(folder, n, self.size, per_shard)
+        self._images = ShardReader(folder, n, self.size)
 
     def read(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
         """The images with these numbers, ``(n, size, size)``."""

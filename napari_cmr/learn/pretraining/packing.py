@@ -25,7 +25,9 @@ from napari_cmr.nets.locate import GUESSED_FIELD_MM
 from napari_cmr.nets.sampling import clip, sample, shrink, square_points
 
 LARGEST_UNREADABLE_SHARE = 0.05
-_TOLD = {"grid", "probe", "sets", "stacks", "hearts_found", "images"}  # what a card repeats
+_TOLD = {  # what a card repeats
+    "grid", "probe", "sets", "stacks", "hearts_found", "images", "heart_finder", "manifest_sha256",
+}  # fmt: skip
 POSITION_CLASSES = ("first third", "middle third", "last third")
 
 FindHeart = Callable[[Stack], Heart]
@@ -254,7 +256,7 @@ class _Writer:
         self._crops.finish()
         records = np.concatenate(self._records) if self._records else np.zeros(0, RECORD)
         np.save(self._folder / INDEX, records)
-        meta |= {"images": len(records), "size": self._size, "shard_images": SHARD_IMAGES}
+        meta |= {"images": len(records), "size": self._size}
         (self._folder / META).write_text(json.dumps(meta, indent=1), encoding="utf-8")
 
 

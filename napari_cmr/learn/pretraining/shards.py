@@ -1,7 +1,7 @@
 """8-bit crops in one sharded zarr array; a crop is read by its place in a shard's file.
 
 Any zarr 3 reader opens the array. Ours reads the bytes itself: zarr looks the shard's table up anew
-for every crop, which costs ten times the reading.
+for every crop, which costs a hundred times the reading.
 """
 
 from __future__ import annotations
@@ -83,14 +83,14 @@ class ShardReader:
         If the array is not described as :class:`ShardWriter` does.
     """
 
-    def __init__(self, folder: Path, images: int, size: int, shard_images: int) -> None:
+    def __init__(self, folder: Path, images: int, size: int) -> None:
         self._folder, self._images, self._size = folder, images, size
-        self._per_shard = shard_images
         self._shards: dict[int, tuple[int, npt.NDArray[Any]]] = {}
         self._lock = Lock()  # a shard must not be closed while another thread reads it
         try:
             described = json.loads((folder / NAME / "zarr.json").read_text(encoding="utf-8"))
-            if not _is_ours(described, images, size, shard_images):
+            self._per_shard = int(described["chunk_grid"]["configuration"]["chunk_shape"][0])
+            if not _is_ours(described, images, size, self._per_shard):
                 raise damaged(folder)
         except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
             raise damaged(folder) from error
@@ -167,7 +167,8 @@ def _is_ours(described: dict[str, Any], images: int, size: int, shard_images: in
     (sharding,) = described["codecs"]
     inside = sharding["configuration"]
     return (
-        described["shape"] == [images, size, size]
+        min(size, shard_images) > 0
+        and described["shape"] == [images, size, size]
         and described["data_type"] == "uint8"
         and described["chunk_grid"]["configuration"]["chunk_shape"] == [shard_images, size, size]
         and described["chunk_key_encoding"]

@@ -58,7 +58,7 @@ def test_the_crops_are_a_zarr_array_and_black_ones_are_in_it(tmp_path):
     array = zarr.open_array(tmp_path / "images.zarr", mode="r")
     assert (array.shards, array.chunks, array.dtype) == ((4, 8, 8), (1, 8, 8), np.uint8)
     assert np.array_equal(array[:], crops)
-    reader = ShardReader(tmp_path, 10, 8, 4)
+    reader = ShardReader(tmp_path, 10, 8)
     assert np.array_equal(reader.read(np.arange(10)), crops)
     reader.close()
 
@@ -75,21 +75,21 @@ def test_what_is_coded_otherwise_or_cut_at_its_front_is_refused(tmp_path):
     array = written(tmp_path, crops)
     shard = array / "c" / "1" / "0" / "0"
     shard.write_bytes(shard.read_bytes()[1:])
-    reader = ShardReader(tmp_path, 8, 8, 4)
+    reader = ShardReader(tmp_path, 8, 8)
     assert np.array_equal(reader.read(np.arange(4)), crops[:4])
     with pytest.raises(InputError, match="are damaged; remove them"):
         reader.read(np.array([4]))
     described = (array / "zarr.json").read_text()
     (array / "zarr.json").write_text(described.replace('"bytes"', '"transpose"', 1))
     with pytest.raises(InputError, match="are damaged; remove them"):
-        ShardReader(tmp_path, 8, 8, 4)
+        ShardReader(tmp_path, 8, 8)
 
 
 def test_few_files_are_open_at_once_however_many_shards_there_are(tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "OPEN_SHARDS", 3)
     crops = np.random.default_rng(0).integers(0, 255, (20, 8, 8), dtype=np.uint8)
     written(tmp_path, crops, shard_images=1)
-    reader, before = ShardReader(tmp_path, 20, 8, 1), len(list(Path("/proc/self/fd").iterdir()))
+    reader, before = ShardReader(tmp_path, 20, 8), len(list(Path("/proc/self/fd").iterdir()))
     order = np.random.default_rng(1).permutation(20)
     assert np.array_equal(reader.read(order), crops[order])
     assert len(list(Path("/proc/self/fd").iterdir())) == before + 3
@@ -99,7 +99,7 @@ def test_few_files_are_open_at_once_however_many_shards_there_are(tmp_path, monk
 
 def test_what_the_system_refuses_to_open_is_not_called_damaged(tmp_path, monkeypatch):
     written(tmp_path, np.zeros((4, 8, 8), np.uint8))
-    reader = ShardReader(tmp_path, 4, 8, 4)
+    reader = ShardReader(tmp_path, 4, 8)
 
     def refuse(*_):
         raise OSError(errno.EMFILE, "Too many open files")
@@ -257,7 +257,7 @@ def test_a_probe_by_a_column_that_nobody_fills_is_refused(tmp_path):
         ("meta.json", b"[]"),
         ("index.npy", b"junk"),
         ("index.npy", b""),
-        ("meta.json", b'{"size": 48, "shard_images": 0}'),
+        ("meta.json", b'{"size": 0}'),
         ("images.zarr/zarr.json", b"{}"),
         ("images.zarr/zarr.json", b"junk"),
         ("images.zarr/c/0/0/0", b"junk"),
