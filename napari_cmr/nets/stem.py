@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from monai.networks.blocks.convolutions import ResidualUnit
 from torch import Tensor, nn
 
-from napari_cmr.nets.unet import ACT, NORM, UNetEncoder
+from napari_cmr.nets.unet import ACT, UNetEncoder, norm_of
 from napari_cmr.nets.vit import VisionTransformer
 
 
@@ -52,7 +52,7 @@ class StemmedTransformer(nn.Module):
         self.bring = nn.ModuleList(
             nn.Conv2d(transformer.width, deep, 1) for _ in transformer.read_after
         )
-        self.join = ResidualUnit(2, deep, deep, 1, 3, 2, act=ACT, norm=NORM)
+        self.join = ResidualUnit(2, deep, deep, 1, 3, 2, act=ACT, norm=norm_of(deep))
         self.middle = in_channels // 2
         self.stride = coarsest
 
