@@ -48,7 +48,7 @@ MadeBy = Annotated[
 EdPhase = Annotated[int | None, typer.Option("--ed", help="End-diastolic phase, from 0.")]
 EsPhase = Annotated[int | None, typer.Option("--es", help="End-systolic phase, from 0.")]
 HeartRate = Annotated[
-    float | None, typer.Option("--heart-rate", help="Beats a minute, for the cardiac output.")
+    float | None, typer.Option("--heart-rate", help="Beats a minute; for the cardiac output.")
 ]
 HeightCm = Annotated[float | None, typer.Option("--height-cm", help="Body height.")]
 WeightKg = Annotated[float | None, typer.Option("--weight-kg", help="Body weight.")]

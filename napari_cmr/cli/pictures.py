@@ -18,12 +18,19 @@ def write_demo(
     model: str | None,
     stack: str | None,
     spacing: str,
+    heart_rate: float | None = None,
     resample_time: bool = False,
     json: Path | None = None,
 ) -> None:
     """Write contours at ED and ES, the volume curve, the numbers and the labels."""
     session = read_and_segment(
-        study, out=out, model=model, stack=stack, spacing=spacing, resample_time=resample_time
+        study,
+        out=out,
+        model=model,
+        stack=stack,
+        spacing=spacing,
+        heart_rate=heart_rate,
+        resample_time=resample_time,
     )
     images, segmentation, measures = session.stack, session.segmentation, session.measures
     if images is None or segmentation is None or measures is None:

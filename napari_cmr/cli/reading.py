@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from napari_cmr.cli.options import (
+    HeartRate,
     JsonFile,
     ModelName,
     OutFolder,
@@ -49,6 +50,7 @@ def segment(
     project: VersionsOf = None,
     stack: StackId = None,
     spacing: SpacingText = "",
+    heart_rate: HeartRate = None,
     resample_time: ResampleTime = False,
     json: JsonFile = None,
 ) -> None:
@@ -63,6 +65,7 @@ def segment(
         project=project,
         stack=stack,
         spacing=spacing,
+        heart_rate=heart_rate,
         resample_time=resample_time,
         long_axis=True,
     )

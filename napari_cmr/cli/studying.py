@@ -9,6 +9,7 @@ import typer
 
 from napari_cmr.cli.display import has_display
 from napari_cmr.cli.options import (
+    HeartRate,
     JsonFile,
     ModelName,
     ResampleTime,
@@ -36,6 +37,7 @@ def demo(
     model: ModelName = None,
     stack: StackId = None,
     spacing: SpacingText = "",
+    heart_rate: HeartRate = None,
     resample_time: ResampleTime = False,
     json: JsonFile = None,
 ) -> None:
@@ -52,13 +54,15 @@ def demo(
             model=model,
             stack=stack,
             spacing=spacing,
+            heart_rate=heart_rate,
             resample_time=resample_time,
             json=json,
         )
         return
-    if stack or spacing or json:
+    if stack or spacing or heart_rate or json:
         raise InputError(
-            "--stack, --spacing and --json go with --headless; in the window choose and save there."
+            "--stack, --spacing, --heart-rate and --json go with --headless; in the window choose "
+            "and save there."
         )
     from napari_cmr.cli.summary import print_measures
     from napari_cmr.review import sax_predictor

@@ -28,6 +28,7 @@ def read_and_segment(
     model: str | None,
     stack: str | None,
     spacing: str,
+    heart_rate: float | None = None,
     project: Path | None = None,
     out: Path | None = None,
     resample_time: bool = False,
@@ -71,7 +72,7 @@ def read_and_segment(
     if given is None and any(f.code == "spacing-unknown" for f in entry.findings):
         given = io.parse_spacing(_ask_for_spacing(entry.stack_id))
     with progress("Loading images") as advance:
-        session.choose(entry.stack_id, spacing=given, progress=advance)
+        session.choose(entry.stack_id, spacing=given, heart_rate_bpm=heart_rate, progress=advance)
     if out is not None:
         with placing(out, overwrite=True):
             pass

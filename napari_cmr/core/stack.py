@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
-from napari_cmr.core.errors import GeometryError
+from napari_cmr.core.errors import GeometryError, InputError
 from napari_cmr.core.finding import Finding
 from napari_cmr.core.geometry import FloatArray, Geometry
 from napari_cmr.core.kinds import Sequence, View
+
+EVEN_TIMES = Finding(
+    "times-by-heart-rate",
+    "Phase times are not in the source: by the heart rate given, phases lie evenly in the cycle.",
+    "Rates of filling and ejection rest on that; leave the heart rate out if it is not so.",
+)
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,23 @@ class Stack:
     def heart_rate_bpm(self) -> float | None:
         """Beats a minute, where the length of the cycle is known."""
         return 60_000 / self.rr_ms if self.rr_ms else None
+
+    def at_heart_rate(self, bpm: float) -> Stack:
+        """A copy at so many beats a minute; phases without times lie evenly in the cycle.
+
+        Raises
+        ------
+        InputError
+            If no heart beats so.
+        """
+        if not 15 <= bpm <= 350:
+            raise InputError(f"A heart rate of {bpm:g} beats a minute cannot be; give 15 to 350.")
+        rr_ms = 60_000 / bpm
+        if self.times_ms is not None:
+            return replace(self, rr_ms=rr_ms)
+        t, z = self.shape[:2]
+        times = np.repeat(np.arange(t)[:, None] * rr_ms / t, z, axis=1)
+        return replace(self, rr_ms=rr_ms, times_ms=times).with_findings(EVEN_TIMES)
 
     def with_findings(self, *findings: Finding) -> Stack:
         """A copy with more findings."""

@@ -140,6 +140,7 @@ class OpenStudy:
         stack_id: str,
         *,
         spacing: Spacing | None = None,
+        heart_rate_bpm: float | None = None,
         progress: Progress | None = None,
         cancel: Cancel | None = None,
     ) -> Stack:
@@ -151,26 +152,33 @@ class OpenStudy:
             (slice, row, column) step in mm where the source does not give it. What was predicted
             at another spacing is taken off, because structures are found at a known scale; what
             the reader drew stays.
+        heart_rate_bpm
+            Where it was noted elsewhere; it wins over the source's, whose phase times stay.
         """
-        task = self.choosing(stack_id, spacing)
+        task = self.choosing(stack_id, spacing, heart_rate_bpm)
         reading = task.run(progress, cancel)
         task.commit(reading)
         return reading.stack
 
-    def choosing(self, stack_id: str, spacing: Spacing | None = None) -> Task[Reading]:
+    def choosing(
+        self, stack_id: str, spacing: Spacing | None = None, heart_rate_bpm: float | None = None
+    ) -> Task[Reading]:
         """The task of `choose`."""
         catalogue, project, reader = self._open_catalogue(), self._project, self._reader
         entry = next((e for e in catalogue.entries if e.stack_id == stack_id), None)
         if entry is None:
             names = ", ".join(e.stack_id for e in catalogue.entries)
             raise InputError(f"The study has no stack '{stack_id}'; it has {names}.")
-        known = self._state.readings.get(stack_id) if spacing is None else None
-        loaded = self._state.loaded.get(stack_id) if spacing is None else None
+        as_it_is = spacing is None and heart_rate_bpm is None
+        known = self._state.readings.get(stack_id) if as_it_is else None
+        loaded = self._state.loaded.get(stack_id) if as_it_is else None
 
         def run(progress: Progress | None, cancel: Cancel | None) -> Reading:
             if known is not None:
                 return known
             stack = loaded or io.load(entry, spacing=spacing, progress=progress, cancel=cancel)
+            if heart_rate_bpm is not None:
+                stack = stack.at_heart_rate(heart_rate_bpm)
             key = stack_key(stack)
             return Reading(stack, key, restored(project, stack, key, reader))
 

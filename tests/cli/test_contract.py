@@ -95,7 +95,9 @@ def test_segment_writes_labels_on_the_source_grid_and_the_measures(run_here, tmp
     write_nifti_studies([heart], tmp_path / "data")
     with (tmp_path / "data" / "manifest.csv").open() as file:
         image = next(csv.DictReader(file))["image"]
-    run_here("segment", f"data/{image}", "--out", "out", "--json", "result.json")
+    run_here(
+        "segment", f"data/{image}", "--heart-rate", "75", "--out", "out", "--json", "result.json"
+    )
     source = nib.load(tmp_path / "data" / image)
     labels = nib.load(tmp_path / "out" / "labels.nii.gz")
     assert labels.shape == source.shape
@@ -103,6 +105,8 @@ def test_segment_writes_labels_on_the_source_grid_and_the_measures(run_here, tmp
     assert set(np.unique(np.asarray(labels.dataobj))) <= {0, 1, 2, 3}
     told = json.loads((tmp_path / "out" / "measures.json").read_text())
     assert json.loads((tmp_path / "result.json").read_text()) == told
+    assert told["heart_rate_bpm"] == 75
+    assert told["cardiac_output_l_min"] == pytest.approx(told["sv_ml"] * 75 / 1000)
     run_here("measure", "out/labels.nii.gz", "--json", "again.json")
     again = json.loads((tmp_path / "again.json").read_text())
     for name in ("edv_ml", "esv_ml", "ef_percent", "mass_g"):
