@@ -33,6 +33,7 @@ from napari_cmr.nets import (
     predict,
     save_model,
 )
+from napari_cmr.nets.below import keep_below
 from napari_cmr.nets.locate import HeartSize
 from napari_cmr.nets.memory import within_memory
 from napari_cmr.nets.shelf import device
@@ -78,7 +79,8 @@ def finetune_segmenter(
         picture's middle where it finds none), as in use; round the labelled heart if not.
     task
         One of :data:`SEGMENTATION_TASKS`; the card says so. A start of another task gives what
-        fits: the stages of the same widths, without the last layer and the localiser.
+        fits: the stages of the same widths, without the last layer and the localiser. Where the
+        segmenter is ``shared``, the version holds only what it adds to the start.
     unlabelled
         Manifests of images whose labels, if any, are not looked at; they join the segmenter's
         training round the heart that this training's localiser finds. Phases that nobody
@@ -99,6 +101,7 @@ def finetune_segmenter(
     torch.set_num_threads(threads)
     words = SEGMENTATION_TASKS[task]
     begun = read_start(start) if start is not None else None
+    base = begun.whole if begun is not None and config.segmenter.shared else None
     if begun is not None and begun.whole is not None and begun.card.task != task:
         begun = begun.for_another_task(config.segmenter.channels)
     config = config.begun_from(begun) if begun else config
@@ -210,7 +213,9 @@ def finetune_segmenter(
     stages = {"localiser": localiser, "segmenter": segmenter}
     networks = {role: stage.network for role, stage in stages.items()}
     metrics = measure_held(held, Model(card_of(stages, {}), networks), surfaces=True)
-    return save_model(out, card_of(stages, metrics), networks)
+    if base is not None and start is not None:
+        keep_below(out, start)
+    return save_model(out, card_of(stages, metrics), networks, on=base)
 
 
 def split_rows(manifests: Sequence[Path]) -> tuple[Rows, Rows]:

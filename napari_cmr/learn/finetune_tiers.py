@@ -37,6 +37,8 @@ from napari_cmr.nets import Card, Model, TrainingData, load_model, save_model
 CACHE = ".cache"
 TRIAL_STEPS = 40
 """Of each tier on each fold where only an encoder was pretrained; more took hours on a CPU."""
+SHARED_RANK = 16
+"""Of the adapters on another task's segmenter: all of what its finest stages can do."""
 UNET_RATE = 0.3
 """Of a pretrained U-Net's encoder, relative to the decoder that begins by chance."""
 Say = Callable[[str], None]
@@ -79,7 +81,8 @@ def finetune_by_tier(
     are those of a project's versions (:mod:`napari_cmr.learn.tiers`). Of a pretrained encoder
     ``head`` leaves the encoder as it is, ``lora`` moves its last stages or blocks by low-rank
     adapters, ``full`` moves all of it, earlier layers more slowly; decoder and localiser are
-    trained in each.
+    trained in each. A start that is a segmenter of another task is left as it is by ``lora``, which
+    adds adapters to all of its layers and a last layer, and writes nothing else but a localiser.
 
     Parameters
     ----------
@@ -105,7 +108,10 @@ def finetune_by_tier(
         tier_named(tier)
     asked = Asked(manifests, out, config, task, name, version, steps, threads, say, more)
     begun = read_start(start) if start is not None else None
-    if begun is None or (begun.whole is not None and begun.card.task != task):
+    other = begun is not None and begun.whole is not None and begun.card.task != task
+    if begun is not None and other and tier == "lora":
+        return _finetune(asked, _sharing(config, begun), start)
+    if begun is None or other:
         if tier not in (AUTO, "full"):
             raise InputError(
                 f"The tier '{tier}' leaves an encoder as it was pretrained; name one with --start "
@@ -153,6 +159,13 @@ def _stage(stage: StageConfig, tier: str, start: Start) -> StageConfig:
     if start.network["encoder"] == "unet":
         rates["encoder_rate"] = UNET_RATE
     return stage.model_copy(update=rates)
+
+
+def _sharing(config: SegmenterConfig, start: Start) -> SegmenterConfig:
+    """A training that leaves another task's segmenter as it is and adds to it."""
+    same = {name: start.network[name] for name in ("encoder", "channels", "neighbours")}
+    own = {"shared": True, "adapter_rank": SHARED_RANK}
+    return config.model_copy(update={"segmenter": config.segmenter.model_copy(update=same | own)})
 
 
 def _from_model(asked: Asked, tier: str, start: Path, model: Model) -> Card:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +37,21 @@ class LowRank(nn.Module):
         return weight + (self.up @ self.down).view_as(weight)
 
 
+def adapt_all(network: nn.Module, given: Collection[str], *, rank: int) -> None:
+    """Freeze what a network was given and put adapters on all of it; the rest is trained.
+
+    Parameters
+    ----------
+    given
+        Names of the weights that it has from elsewhere.
+    """
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name not in given)
+    for name, layer in list(_layers(network)):
+        if name in given:
+            _add(layer, rank)
+
+
 def adapt(network: nn.Module, *, rank: int, blocks: int) -> None:
     """Freeze a network's encoder and put adapters on its last stages or transformer blocks.
 
@@ -62,9 +77,7 @@ def adapt(network: nn.Module, *, rank: int, blocks: int) -> None:
     encoder.requires_grad_(False)
     for name, layer in layers.items():
         if depth_of(name) > max(0, deepest - blocks):
-            weight = layer.weight
-            assert isinstance(weight, Tensor)
-            parametrize.register_parametrization(layer, "weight", LowRank(weight, rank))
+            _add(layer, rank)
 
 
 def melt(network: nn.Module) -> None:
@@ -74,8 +87,14 @@ def melt(network: nn.Module) -> None:
             parametrize.remove_parametrizations(layer, "weight")
 
 
-def _layers(encoder: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+def _add(layer: nn.Module, rank: int) -> None:
+    weight = layer.weight
+    assert isinstance(weight, Tensor)
+    parametrize.register_parametrization(layer, "weight", LowRank(weight, rank))
+
+
+def _layers(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """Convolutions and linear layers by the name of their weights."""
-    for name, module in encoder.named_modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             yield f"{name}.weight", module

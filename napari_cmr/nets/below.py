@@ -6,14 +6,15 @@ import shutil
 from pathlib import Path
 
 from napari_cmr.core import replacing
-from napari_cmr.nets.card_shelf import CARD, find_folder, shelf_folder
-from napari_cmr.nets.shelf import WEIGHTS
+from napari_cmr.nets.card_shelf import CARD, WEIGHTS, find_folder, shelf_folder
 
 BELOW = "below"
 
 
 def keep_below(head: Path, model: str | Path) -> None:
     """Copy a model into the folder of a head that was trained on it, unless it is on the shelf.
+
+    What that model itself sits on goes with it, if it lies beside it.
 
     Raises
     ------
@@ -23,6 +24,8 @@ def keep_below(head: Path, model: str | Path) -> None:
     folder = find_folder(model)
     if folder.resolve().parent == shelf_folder().resolve():
         return
+    if (folder / BELOW / CARD).is_file():
+        keep_below(head / BELOW, folder / BELOW)
     for name in (WEIGHTS, CARD):  # the card last: without it nothing is there
         with replacing(head / BELOW / name) as part:
             shutil.copyfile(folder / name, part)

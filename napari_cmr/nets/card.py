@@ -20,6 +20,16 @@ class InputGrid(BaseModel):
     normalisation: str = "zero mean and unit spread of each crop"
 
 
+class Base(BaseModel):
+    """The model whose segmenter a network adds to."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    version: str
+    sha256: str
+
+
 class Network(BaseModel):
     """One network of a model: its family, widths, input and outputs."""
 
@@ -42,6 +52,9 @@ class Network(BaseModel):
     )
     neighbour_mm: float = Field(
         default=10.0, gt=0, description="how far apart the slices should be, as near as they are"
+    )
+    base: Base | None = Field(
+        default=None, description="what the weights file adds to; it holds all if there is none"
     )
 
 

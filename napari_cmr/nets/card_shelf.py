@@ -11,6 +11,7 @@ from napari_cmr.core import ModelError
 from napari_cmr.nets.card import Card
 
 CARD = "card.json"
+WEIGHTS = "model.safetensors"
 
 
 def shelf_folder() -> Path:

@@ -14,8 +14,18 @@ from safetensors.torch import load, save
 from torch import nn
 
 from napari_cmr.core import ModelError, replacing
-from napari_cmr.nets.card import Card, Network
-from napari_cmr.nets.card_shelf import CARD, find_folder, list_models, read_card, shelf_folder
+from napari_cmr.nets.based import added, whole
+from napari_cmr.nets.below import find_below
+from napari_cmr.nets.card import Base, Card, Network
+from napari_cmr.nets.card_shelf import (
+    CARD,
+    WEIGHTS,
+    find_card,
+    find_folder,
+    list_models,
+    read_card,
+    shelf_folder,
+)
 from napari_cmr.nets.deeplab import DeepLabV3
 from napari_cmr.nets.heat_map_head import HEAT_MAPS, HeatMapHead
 from napari_cmr.nets.linear_head import LINEAR, LinearHead
@@ -24,7 +34,7 @@ from napari_cmr.nets.stem import StemmedTransformer
 from napari_cmr.nets.unet import UNet
 from napari_cmr.nets.vit import VisionTransformer
 
-WEIGHTS = "model.safetensors"
+SEGMENTER = "segmenter"
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +72,8 @@ def load_model(name: str | Path | None = None, *, task: str = "cine_sax_seg") ->
     Raises
     ------
     ModelError
-        If there is no such model, it is for another task, or the weights are not those of the
-        card.
+        If there is no such model, it is for another task, the weights are not those of the card,
+        or they add to another model that is not there in that version.
     """
     folder = _best_folder(task) if name is None else find_folder(name)
     card = read_card(folder)
@@ -77,6 +87,8 @@ def load_model(name: str | Path | None = None, *, task: str = "cine_sax_seg") ->
             for key, value in weights.items()
             if key.startswith(f"{role}.")
         }
+        if spec.base is not None:
+            own = _on_base(own, folder, card, spec.base)
         if _least_size(spec) > sum(value.numel() for value in own.values()):
             raise ModelError(
                 f"The weights of {card.name} are fewer than the encoder '{spec.encoder}' of its "
@@ -91,6 +103,25 @@ def load_model(name: str | Path | None = None, *, task: str = "cine_sax_seg") ->
             ) from error
         networks[role] = _channels_last(network.to(device())).eval()
     return Model(card, networks)
+
+
+def _on_base(
+    own: dict[str, torch.Tensor], folder: Path, card: Card, base: Base
+) -> dict[str, torch.Tensor]:
+    """All weights of a network that is kept as what it adds to another."""
+    place = find_below(folder, base.name)
+    if find_card(place).sha256 != base.sha256:
+        raise ModelError(
+            f"{card.name} adds to {base.name} {base.version}, which is not the one installed; "
+            "install both again."
+        )
+    below = verified_weights(find_folder(place), find_card(place))
+    prefix = f"{SEGMENTER}."
+    given = {k.removeprefix(prefix): v.float() for k, v in below.items() if k.startswith(prefix)}
+    try:
+        return whole(own, given)
+    except (KeyError, RuntimeError) as error:
+        raise ModelError(f"The weights of {card.name} do not fit {base.name}.") from error
 
 
 def _least_size(spec: Network) -> int:
@@ -184,19 +215,36 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def save_model(folder: Path, card: Card, networks: dict[str, nn.Module]) -> Card:
+def save_model(
+    folder: Path, card: Card, networks: dict[str, nn.Module], *, on: Model | None = None
+) -> Card:
     """Write a version: weights as fp16 safetensors, card with their hash, README.
 
     Each file appears whole or not at all; a card that does not fit its weights is refused on
     loading, so a folder half written is never used.
+
+    Parameters
+    ----------
+    on
+        The model whose segmenter this one's adds to: of it only what it adds is written. All of
+        every network if None.
     """
+    weights = {role: network.state_dict() for role, network in networks.items()}
+    bases = {}
+    if on is not None:
+        weights[SEGMENTER] = added(weights[SEGMENTER], on.networks[SEGMENTER].state_dict())
+        bases[SEGMENTER] = Base(**on.card.model_dump(include=set(Base.model_fields)))
+    specs = {
+        role: spec.model_copy(update={"base": bases.get(role)})
+        for role, spec in card.networks.items()
+    }
     tensors = {
         f"{role}.{key}": value.detach().half().contiguous()
-        for role, network in networks.items()
-        for key, value in network.state_dict().items()
+        for role, own in weights.items()
+        for key, value in own.items()
     }
     data = save(tensors)
-    card = card.model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})
+    card = card.model_copy(update={"sha256": hashlib.sha256(data).hexdigest(), "networks": specs})
     files = {
         WEIGHTS: data,
         CARD: (card.model_dump_json(indent=2) + "\n").encode(),

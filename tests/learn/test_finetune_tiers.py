@@ -4,6 +4,7 @@ import csv
 
 import pytest
 import torch
+from safetensors import safe_open
 from typer.testing import CliRunner
 
 from napari_cmr.cli.app import app
@@ -168,3 +169,25 @@ def test_the_terminal_takes_a_tier_and_refuses_one_that_a_task_has_no_use_for(
         refused = call(*words)
         assert isinstance(refused.exception, InputError)
         assert sentence in str(refused.exception)
+
+
+def test_lora_on_another_tasks_segmenter_keeps_it_and_writes_what_it_adds(
+    tmp_path, cases, start, monkeypatch
+):
+    monkeypatch.setattr(finetune_tiers, "SHARED_RANK", 1)  # less than the few channels here
+    out = tmp_path / "out"
+    card = tune(cases, out, "lora", start, small(), task="mapping_sax_seg")
+    below, made = load_model(start), load_model(out, task="mapping_sax_seg")
+    assert (card.tier, card.networks["segmenter"].base.sha256) == ("lora", below.card.sha256)
+    assert (out / "below" / "card.json").is_file()
+    with safe_open(out / "model.safetensors", "pt") as file:
+        kept = {name.removeprefix("segmenter.") for name in file.keys()}  # noqa: SIM118
+    theirs = below.networks["segmenter"].state_dict()
+    assert "head.weight" in kept
+    assert any(name.startswith("encoder.") and name.endswith(".up") for name in kept)
+    assert any(name.startswith("ups.") for name in kept)
+    biases = {name for name in theirs if name.endswith("bias") and not name.startswith("head.")}
+    assert biases
+    assert not biases & kept  # what was given stays
+    own = made.networks["segmenter"].state_dict()
+    assert all(torch.equal(own[name], theirs[name]) for name in biases)

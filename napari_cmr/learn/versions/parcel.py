@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from napari_cmr.core import InputError, replacing
 from napari_cmr.learn.versions.record import RECORD, VersionRecord
-from napari_cmr.learn.versions.store import WEIGHTS, VersionStore
-from napari_cmr.nets.card_shelf import CARD
+from napari_cmr.learn.versions.store import VersionStore
+from napari_cmr.nets.card_shelf import CARD, WEIGHTS
 from napari_cmr.nets.segmenter_tasks import TITLES
 
 HASHES = "sha256.json"

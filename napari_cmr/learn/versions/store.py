@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from napari_cmr.core import InputError, ModelError
 from napari_cmr.learn.versions.holdout import Holdout
 from napari_cmr.learn.versions.record import RECORD, VersionRecord
-from napari_cmr.nets.card_shelf import CARD
+from napari_cmr.nets.card_shelf import CARD, WEIGHTS
 from napari_cmr.nets.segmenter_tasks import CINE, TITLES, title_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from napari_cmr.nets import Card, Model
 
-WEIGHTS = "model.safetensors"
 FOLDER = ".napari-cmr"
 _TABLE = """
 create table if not exists activation (
