@@ -44,6 +44,12 @@ def retrain(
         str | None,
         typer.Option(help="Model that a new project begins with: shelf name or folder."),
     ] = None,
+    unlabelled: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="CSV of images that join lora and full without labels; may be given again."
+        ),
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of the training.")] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same version, on one CPU.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
@@ -72,6 +78,8 @@ def retrain(
     rows = [row for path in manifest for row in read_manifest(path, need_labels=True)]
     meant = chosen_task(rows, task)
     rows_of_task(rows, meant)
+    for path in unlabelled or ():
+        read_manifest(path)
 
     def train(**told: Any) -> Retrained:
         from napari_cmr.learn import versions as learning
@@ -83,6 +91,7 @@ def retrain(
             steps=steps,
             task=meant,
             start=start,
+            unlabelled=unlabelled or (),
             seed=seed,
             threads=threads,
             keep_anyway=keep_anyway,

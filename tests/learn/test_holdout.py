@@ -96,3 +96,18 @@ def test_the_list_of_subjects_holds_no_id(tmp_path):
     project = holdout(tmp_path)
     project.split(rows("patient-of-mine"))
     assert b"patient-of-mine" not in project.path.read_bytes()
+
+
+def test_unlabelled_images_of_who_judges_stay_out_and_who_joined_never_judges(tmp_path):
+    project = holdout(tmp_path)
+    _, judging = project.split(rows("a", "b", "c", "d", "e"))
+    (judge,) = names(judging)
+    offered = [SimpleNamespace(subject=s, split="") for s in (judge, "x", "y", "z")]
+    offered.append(SimpleNamespace(subject="v", split="validation"))
+    training, _ = project.split(rows("a", "b", "c", "d", "e"), offered)
+    assert names(training.unlabelled) == {"x", "y", "z"}
+    assert names(training.without("x").unlabelled) == {"y", "z"}
+    many = rows("x", "y", "f", "g", "h", "i", "j", "k", "l") + rows("z", split="validation")
+    _, later = project.split(rows("a", "b", "c", "d", "e") + many)
+    assert len(names(later)) == 3
+    assert not names(later) & {"x", "y", "z"}

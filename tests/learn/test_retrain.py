@@ -20,7 +20,7 @@ from napari_cmr.learn.versions import (
     judge_versions,
     retrain,
 )
-from napari_cmr.nets import InputGrid, Network, load_model, save_model
+from napari_cmr.nets import Heart, InputGrid, Network, load_model, save_model
 from napari_cmr.nets.shelf import build
 from tests.learn.corrected import ACDC, with_strokes_only, write_cases, write_start
 from tests.learn.test_tasks import enhancement
@@ -243,6 +243,35 @@ def test_strokes_train_every_tier_but_judge_nothing(tmp_path, project, start):
         slow = tune(project, strokes, config=config)
         assert slow.record.judgement.how == "none"
         assert len(slow.record.corrections) == 4
+
+
+def test_unlabelled_images_join_lora_but_not_those_of_who_judges(
+    tmp_path, project, start, monkeypatch
+):
+    cases = write_cases(tmp_path / "cases", "abcde")
+    judges = tune(project, cases, start).record.judgement.pairs
+    (judge,) = (s for s in "abcde" if VersionStore(project).holdout.key(s) == judges[0].subject)
+    more = write_cases(tmp_path / "more", ["x", "y", judge])
+    drawn = []
+
+    def find(stack, model):
+        drawn.append(stack.subject)
+        return Heart((64.0, 64.0), (2.0, 2.0), True)
+
+    monkeypatch.setattr(finetune, "find_heart", find)
+    config = LoraConfig(steps=4, batch=2, warm_up=1, adapter_rank=2, adapted=1)
+    said = []
+    with_more = {"config": config, "unlabelled": [more], "say": said.append}
+    made = tune(project, cases, **with_more)
+    store = VersionStore(project)
+    assert set(made.record.joined) == {store.holdout.key(s) for s in "xy"}
+    assert made.record.trained_on >= set(made.record.joined)
+    assert "2 unlabelled image(s) may join in, 1 left out" in said
+    assert any("2 unlabelled frames join in" in line for line in said)
+    assert len(drawn) == 2
+    head = tune(project, cases, unlabelled=[more], say=said.append)
+    assert head.record.joined == ()
+    assert any("have no part in it" in line for line in said)
 
 
 def test_cancelling_leaves_the_project_as_it_was(tmp_path, project, start):

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from napari_cmr.core import Cancel, InputError, Structure, replacing
+from napari_cmr.io.manifest import ManifestRow
 from napari_cmr.learn.examples import LabelledRow
 from napari_cmr.learn.finetune import finetune_segmenter
 from napari_cmr.learn.segmentation_tasks import SEGMENTATION_TASKS
@@ -79,6 +80,7 @@ class Train(Protocol):
 
     ``model`` remembers its answers; ``start`` is its version's folder and ``scratch`` one where
     checkpoints may lie. ``score`` is told to ``watch`` now and then, and nothing follows on it.
+    ``unlabelled`` images join in; the head has no use for them.
     """
 
     def __call__(
@@ -94,6 +96,7 @@ class Train(Protocol):
         cancel: Cancel | None,
         watch: Watch = UNWATCHED,
         score: QuickScore | None = None,
+        unlabelled: Sequence[ManifestRow] = (),
     ) -> NewModel:
         """Give the trained model; the one given stays as it is."""
 
@@ -119,7 +122,10 @@ def _train_head(
     cancel: Cancel | None,
     watch: Watch = UNWATCHED,
     score: QuickScore | None = None,
+    unlabelled: Sequence[ManifestRow] = (),
 ) -> NewModel:
+    if unlabelled:
+        say("head: unlabelled images have no part in it")
     watch.stage("asking", len(rows))
     examples = head_examples(model, rows, config, seed=seed, on_row=watch.part, cancel=cancel)
     segmenter = model.networks["segmenter"]
@@ -150,13 +156,17 @@ def _train_on(
     cancel: Cancel | None,
     watch: Watch = UNWATCHED,
     score: QuickScore | None = None,
+    unlabelled: Sequence[ManifestRow] = (),
 ) -> NewModel:
     settings = settings_of(model, config, seed)
     about = [model.card.sha256, settings.model_dump_json(), *(_about(row) for row in rows)]
+    about += [str(row.image.resolve()) for row in unlabelled]
     out = scratch / hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
-    manifest = out / "training.csv"
+    manifest, joining = out / "training.csv", out / "unlabelled.csv"
     _write_manifest(manifest, rows)
+    if unlabelled:
+        _write_rows(joining, [_as_row(row, split="", structures="") for row in unlabelled])
     segmenter = model.networks["segmenter"]
     watch.stage("training", config.steps)
     finetune_segmenter(
@@ -166,6 +176,7 @@ def _train_on(
         name=model.card.name,
         version=model.card.version,
         start=start,
+        unlabelled=[joining] if unlabelled else [],
         task=model.card.task,
         threads=torch.get_num_threads(),
         say=say,
@@ -233,17 +244,28 @@ def _about(row: LabelledRow) -> str:
 
 def _write_manifest(path: Path, rows: Sequence[LabelledRow]) -> None:
     """Rows that may train and no other, so that no other can reach the training."""
-    own = {"image", "label", "scribble", "split", "structures"}
-    columns = sorted(own.union(*(row.row.columns for row in rows)))
+    names = [" ".join(Structure(s).name for s in row.structures) for row in rows]
+    _write_rows(
+        path,
+        [
+            _as_row(one, split="train", structures=named)
+            for row, named in zip(rows, names, strict=True)
+            for one in row.row.slices or (row.row,)
+        ],
+    )
+
+
+def _as_row(row: ManifestRow, **more: str) -> dict[str, str]:
+    files = {"image": row.image, "label": row.label, "scribble": row.scribble}
+    paths = {kind: str(file.resolve()) if file else "" for kind, file in files.items()}
+    return row.columns | paths | more
+
+
+def _write_rows(path: Path, rows: Sequence[dict[str, str]]) -> None:
     with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
+        writer = csv.DictWriter(file, sorted({column for row in rows for column in row}))
         writer.writeheader()
-        for row in rows:
-            names = " ".join(Structure(s).name for s in row.structures)
-            for one in row.row.slices or (row.row,):
-                files = {"image": one.image, "label": one.label, "scribble": one.scribble}
-                paths = {kind: str(f.resolve()) if f else "" for kind, f in files.items()}
-                writer.writerow(one.columns | paths | {"split": "train", "structures": names})
+        writer.writerows(rows)
 
 
 TIERS = {

@@ -58,6 +58,18 @@ def load_corrections(
     return loaded
 
 
+def load_offered(manifests: Sequence[Path], task: str = CINE) -> list[ManifestRow]:
+    """Rows of images that may join a task's training without labels.
+
+    Raises
+    ------
+    InputError
+        If a manifest is at fault.
+    """
+    rows = [row for path in manifests for row in read_manifest(path)]
+    return [row for row in rows if kind_of(row) in ("", task)]
+
+
 def _labelled(manifest: Path) -> list[ManifestRow]:
     rows = read_manifest(manifest, need_labels=True)
     return [row for row in rows if row.label is not None or row.scribble is not None]

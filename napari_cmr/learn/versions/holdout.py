@@ -15,6 +15,7 @@ from napari_cmr.core import InputError
 from napari_cmr.learn.versions.record import Correction
 
 if TYPE_CHECKING:
+    from napari_cmr.io.manifest import ManifestRow
     from napari_cmr.learn.examples import LabelledRow
 
 ONE_IN = 5
@@ -23,6 +24,7 @@ _TABLES = """
 create table if not exists project (seed text not null);
 create table if not exists subject (key text primary key, held integer not null);
 create table if not exists picture (sha256 text primary key, key text not null);
+create table if not exists joined (key text primary key);
 """
 _SEALED = object()
 
@@ -31,12 +33,14 @@ _SEALED = object()
 class TrainingRows:
     """Rows that may train; only :meth:`Holdout.split` makes it.
 
-    ``keys`` maps each of their subjects to its salted hash.
+    ``keys`` maps each of their subjects to its salted hash. ``unlabelled`` are images that may
+    join in without labels.
     """
 
     rows: tuple[LabelledRow, ...]
     keys: Mapping[str, str]
     seal: object
+    unlabelled: tuple[ManifestRow, ...] = ()
 
     def __post_init__(self) -> None:
         if self.seal is not _SEALED:
@@ -46,7 +50,8 @@ class TrainingRows:
         """The rows of all other subjects, to judge on these."""
         rows = tuple(row for row in self.rows if row.subject not in subjects)
         keys = {name: key for name, key in self.keys.items() if name not in subjects}
-        return TrainingRows(rows, keys, _SEALED)
+        others = tuple(row for row in self.unlabelled if row.subject not in subjects)
+        return TrainingRows(rows, keys, _SEALED, others)
 
 
 class Holdout:
@@ -82,11 +87,14 @@ class Holdout:
         """The salted hash by which a subject is known."""
         return hashlib.sha256(f"{self._seed}:{subject}".encode()).hexdigest()[:32]
 
-    def split(self, rows: Sequence[LabelledRow]) -> tuple[TrainingRows, tuple[LabelledRow, ...]]:
+    def split(
+        self, rows: Sequence[LabelledRow], unlabelled: Sequence[ManifestRow] = ()
+    ) -> tuple[TrainingRows, tuple[LabelledRow, ...]]:
         """Rows that may train, and rows of subjects that judge; new subjects are placed.
 
         Rows that a manifest gives another split than ``train``, ``validation`` or none, and
-        those it calls ``validation`` of subjects that train, are in neither.
+        those it calls ``validation`` of subjects that train, are in neither. Of ``unlabelled``
+        images those of subjects that judge are left out, and who joined in never judges later.
         """
         rows = [row for row in rows if row.row.split in ("", "train", "validation")]
         held = self._place(rows)
@@ -98,7 +106,8 @@ class Holdout:
             elif row.row.split != "validation":
                 training.append(row)
         keys = {row.subject: self.key(row.subject) for row in training}
-        return TrainingRows(tuple(training), keys, _SEALED), tuple(judging)
+        others = self._joining(unlabelled)
+        return TrainingRows(tuple(training), keys, _SEALED, others), tuple(judging)
 
     def refuse_leak(self, keys: Iterable[str]) -> None:
         """Refuse to keep a model that was trained on a subject that judges.
@@ -143,6 +152,18 @@ class Holdout:
             placed = _subjects(connection)
         return len(placed) - sum(placed.values()), sum(placed.values())
 
+    def _joining(self, rows: Sequence[ManifestRow]) -> tuple[ManifestRow, ...]:
+        """Those of subjects that do not judge, who are remembered."""
+        rows = [row for row in rows if row.split in ("", "train")]
+        with self._open() as connection:
+            connection.execute("begin immediate")
+            held = {key for key, judges in _subjects(connection).items() if judges}
+            joining = tuple(row for row in rows if self.key(row.subject) not in held)
+            keys = {(self.key(row.subject),) for row in joining}
+            connection.executemany("insert or ignore into joined values (?)", sorted(keys))
+            connection.commit()
+        return joining
+
     def _place(self, rows: Sequence[LabelledRow]) -> dict[str, bool]:
         named = {self.key(row.subject): False for row in rows}
         named |= {self.key(row.subject): True for row in rows if row.row.split == "validation"}
@@ -151,8 +172,9 @@ class Holdout:
             placed = _subjects(connection)
             new = sorted(set(named) - set(placed))
             wanted = min((len(placed) + len(new)) // ONE_IN, ENOUGH) - sum(placed.values())
-            chosen = [key for key in new if named[key]]
-            others = [key for key in new if not named[key]]
+            joined = {key for (key,) in connection.execute("select key from joined")}
+            chosen = [key for key in new if named[key] and key not in joined]
+            others = [key for key in new if not named[key] and key not in joined]
             chosen += others[: max(0, wanted - len(chosen))]
             here = {key: key in chosen for key in new}
             connection.executemany("insert into subject values (?, ?)", here.items())

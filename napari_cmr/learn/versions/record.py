@@ -69,6 +69,9 @@ class VersionRecord(BaseModel):
     tier: str
     made: str = Field(description="UTC, ISO 8601")
     corrections: tuple[Correction, ...] = ()
+    joined: tuple[str, ...] = Field(
+        default=(), description="salted hashes of subjects whose images joined in without labels"
+    )
     recipe: dict[str, Any] = Field(default_factory=dict)
     seed: int = 0
     seconds: float = 0.0
@@ -78,5 +81,5 @@ class VersionRecord(BaseModel):
 
     @property
     def trained_on(self) -> frozenset[str]:
-        """Salted hashes of the subjects that trained it."""
-        return frozenset(c.subject for c in self.corrections)
+        """Salted hashes of the subjects that trained it, with labels or without."""
+        return frozenset(c.subject for c in self.corrections) | set(self.joined)

@@ -28,9 +28,11 @@ from napari_cmr.learn.versions.choosing import AUTO, choose
 from napari_cmr.learn.versions.corrections import (
     describe,
     load_corrections,
+    load_offered,
     refuse_same_pictures,
 )
 from napari_cmr.learn.versions.gate import compare, judge, segmenting
+from napari_cmr.learn.versions.holdout import TrainingRows
 from napari_cmr.learn.versions.record import Correction, Judgement, VersionRecord
 from napari_cmr.learn.versions.store import VersionStore
 from napari_cmr.learn.versions.work import Work, whole
@@ -57,6 +59,7 @@ def retrain(
     steps: int | None = None,
     task: str = "cine_sax_seg",
     start: str | Path | None = None,
+    unlabelled: Sequence[Path] = (),
     seed: int = 0,
     threads: int = 2,
     keep_anyway: bool = False,
@@ -87,6 +90,9 @@ def retrain(
         Another number of steps than the tier's own; not together with ``config``.
     start
         The model that a new project begins with; the shelf's best if None.
+    unlabelled
+        Manifests of images whose labels, if any, are not looked at; they join in ``lora`` and
+        ``full``. Those of subjects that judge are left out.
     seed
         Same seed, same cases and same start give the same weights on a CPU.
     threads
@@ -118,7 +124,8 @@ def retrain(
     corrections = describe(loaded, {row.subject: store.holdout.key(row.subject) for row in loaded})
     refuse_same_pictures(corrections)
     store.holdout.refuse_renamed(corrections)
-    training, judging = store.holdout.split(loaded)
+    offered = load_offered(unlabelled, task)
+    training, judging = store.holdout.split(loaded, offered)
     if not training.rows:
         raise InputError(
             "All subjects of the manifest are held out to judge on; add subjects to train on."
@@ -128,6 +135,9 @@ def retrain(
         f"{len(training.keys)} subject(s) train, {len({r.subject for r in judging})} judge; "
         f"from {parent.version}, {parent.model}"
     )
+    if offered:
+        left_out = len(offered) - len(training.unlabelled)
+        say(f"{len(training.unlabelled)} unlabelled image(s) may join in, {left_out} left out")
     begun = time.monotonic()
     choice = None
     if config is None:
@@ -154,6 +164,7 @@ def retrain(
             tier=trained.tier,
             made="",
             corrections=own,
+            joined=_joined(store, training) if trained.tier != "head" else (),
             recipe=card.recipe,
             seed=seed,
             seconds=seconds,
@@ -184,6 +195,10 @@ def judge_versions(
     old, new = (remembering(store.load(version), cache) for version in (before, after))
     structures = old.card.networks["segmenter"].structures[1:]
     return judge(compare(judging, segmenting(old), segmenting(new), structures), "holdout", keys)
+
+
+def _joined(store: VersionStore, training: TrainingRows) -> tuple[str, ...]:
+    return tuple(sorted({store.holdout.key(row.subject) for row in training.unlabelled}))
 
 
 def _decide(

@@ -64,6 +64,7 @@ class Work:
             cancel=self.cancel,
             watch=watch,
             score=QuickScore(model, judging, cancel=self.cancel) if judging else None,
+            unlabelled=training.unlabelled,
         )
 
     def judgement(
