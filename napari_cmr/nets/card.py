@@ -20,14 +20,24 @@ class InputGrid(BaseModel):
     normalisation: str = "zero mean and unit spread of each crop"
 
 
-class Base(BaseModel):
-    """The model whose segmenter a network adds to."""
+class ModelName(BaseModel):
+    """Which model something stands on: with another one's weights it would mean nothing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     version: str
     sha256: str
+
+    @classmethod
+    def of(cls, card: Card) -> ModelName:
+        """The name of a card's model."""
+        return cls(name=card.name, version=card.version, sha256=card.sha256)
+
+    @property
+    def title(self) -> str:
+        """Name, version and the beginning of the hash."""
+        return f"{self.name} {self.version} ({self.sha256[:12]})"
 
 
 class Network(BaseModel):
@@ -53,8 +63,9 @@ class Network(BaseModel):
     neighbour_mm: float = Field(
         default=10.0, gt=0, description="how far apart the slices should be, as near as they are"
     )
-    base: Base | None = Field(
-        default=None, description="what the weights file adds to; it holds all if there is none"
+    base: ModelName | None = Field(
+        default=None,
+        description="the model to whose network the weights file adds; it holds all if none",
     )
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from napari_cmr.core import Cancel, ModelError, Stack, check_cancel
-from napari_cmr.nets.card import Card
+from napari_cmr.nets.card import ModelName
 from napari_cmr.nets.encoders import as_encoder, load_encoder
 from napari_cmr.nets.sampling import clip, sample, shrink, square_points, standardise
 
@@ -24,35 +23,15 @@ PLACES = (0.3, 0.6)
 _BATCH = 16
 
 
-class EncoderName(BaseModel):
-    """Which frozen encoder a head was trained on; another one's features mean nothing to it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    version: str
-    sha256: str
-
-    @classmethod
-    def of(cls, card: Card) -> EncoderName:
-        """The name of a card's encoder."""
-        return cls(name=card.name, version=card.version, sha256=card.sha256)
-
-    @property
-    def title(self) -> str:
-        """Name, version and the beginning of the hash."""
-        return f"{self.name} {self.version} ({self.sha256[:12]})"
-
-
 @dataclass(frozen=True, eq=False)
 class FrozenEncoder:
     """A pretrained encoder that stays as it is, and its name."""
 
-    told: EncoderName
+    told: ModelName
     module: nn.Module
 
 
-def load_frozen(name: str | Path, *, wanted: EncoderName | None = None) -> FrozenEncoder:
+def load_frozen(name: str | Path, *, wanted: ModelName | None = None) -> FrozenEncoder:
     """Load a pretrained encoder to put a head on.
 
     Parameters
@@ -68,7 +47,7 @@ def load_frozen(name: str | Path, *, wanted: EncoderName | None = None) -> Froze
         If it is no pretraining, is altered, or is not the one that is wanted.
     """
     card, module, _ = load_encoder(name)
-    found = EncoderName.of(card)
+    found = ModelName.of(card)
     if wanted is not None and found != wanted:
         raise ModelError(
             f"The head was trained on the encoder {wanted.title}, but {found.title} is installed; "

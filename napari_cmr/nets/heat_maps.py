@@ -14,6 +14,7 @@ from torch.nn import functional
 from napari_cmr.core import Cancel, FloatArray, LabelArray, Progress, Stack, check_cancel
 from napari_cmr.nets.crop import Crop
 from napari_cmr.nets.locate import find_heart
+from napari_cmr.nets.memory import warn, within_memory
 from napari_cmr.nets.neighbours import slice_distance, stride
 from napari_cmr.nets.prediction import predict
 from napari_cmr.nets.shelf import Model
@@ -65,15 +66,24 @@ def finest_maps(network: nn.Module, images: Tensor) -> Tensor:
         A U-Net.
     images
         ``(n, channels, h, w)``, as the segmenter sees them; the maps lie on the CPU as they do,
-        whatever the network runs on.
+        whatever the network runs on. Where the GPU's memory does not suffice, fewer at once, then
+        the CPU, with a warning.
     """
     assert isinstance(network, UNet)
-    weight = next(network.parameters())
-    with torch.no_grad():  # a head that is trained on them needs more than inference tensors
-        maps = network.decoder_maps(network.encoder(images.to(weight.device)))[:FINEST]
-        size = images.shape[2:]
-        fine = [functional.interpolate(m, size, mode="bilinear") for m in maps]
-        return torch.cat(fine, dim=1).cpu()
+
+    def ask(batch: int, on: torch.device) -> Tensor:
+        network.to(on)
+        return torch.cat([_finest(network, part.to(on)) for part in torch.split(images, batch)])
+
+    here = next(network.parameters()).device
+    return within_memory(ask, batch=len(images), device=here, say=warn)
+
+
+@torch.no_grad()  # a head that is trained on them needs more than inference tensors
+def _finest(network: UNet, images: Tensor) -> Tensor:
+    maps = network.decoder_maps(network.encoder(images))[:FINEST]
+    size = images.shape[2:]
+    return torch.cat([functional.interpolate(m, size, mode="bilinear") for m in maps], 1).cpu()
 
 
 def map_channels(channels: Sequence[int]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -42,3 +43,8 @@ def within_memory(
         else:
             batch, device = whole, torch.device("cpu")
             say("The GPU's memory does not suffice for one picture; going on on the CPU.")
+
+
+def warn(sentence: str) -> None:
+    """Say it to whoever asked a model, where nobody else is there to be told."""
+    warnings.warn(sentence, RuntimeWarning, stacklevel=2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +15,7 @@ from torch import nn
 from napari_cmr.core import ModelError, replacing
 from napari_cmr.nets.based import added, whole
 from napari_cmr.nets.below import find_below
-from napari_cmr.nets.card import Base, Card, Network
+from napari_cmr.nets.card import Card, ModelName, Network
 from napari_cmr.nets.card_shelf import (
     CARD,
     WEIGHTS,
@@ -29,7 +28,7 @@ from napari_cmr.nets.card_shelf import (
 from napari_cmr.nets.deeplab import DeepLabV3
 from napari_cmr.nets.heat_map_head import HEAT_MAPS, HeatMapHead
 from napari_cmr.nets.linear_head import LINEAR, LinearHead
-from napari_cmr.nets.memory import within_memory
+from napari_cmr.nets.memory import warn, within_memory
 from napari_cmr.nets.stem import StemmedTransformer
 from napari_cmr.nets.unet import UNet
 from napari_cmr.nets.vit import VisionTransformer
@@ -63,7 +62,7 @@ class Model:
             return torch.cat(parts)
 
         here = next(network.parameters(), images).device
-        return within_memory(ask, batch=len(images), device=here, say=_warn)
+        return within_memory(ask, batch=len(images), device=here, say=warn)
 
 
 def load_model(name: str | Path | None = None, *, task: str = "cine_sax_seg") -> Model:
@@ -106,14 +105,14 @@ def load_model(name: str | Path | None = None, *, task: str = "cine_sax_seg") ->
 
 
 def _on_base(
-    own: dict[str, torch.Tensor], folder: Path, card: Card, base: Base
+    own: dict[str, torch.Tensor], folder: Path, card: Card, base: ModelName
 ) -> dict[str, torch.Tensor]:
     """All weights of a network that is kept as what it adds to another."""
     place = find_below(folder, base.name)
-    if find_card(place).sha256 != base.sha256:
+    found = ModelName.of(find_card(place))
+    if found != base:
         raise ModelError(
-            f"{card.name} adds to {base.name} {base.version}, which is not the one installed; "
-            "install both again."
+            f"{card.name} adds to {base.title}, but {found.title} is installed; install both again."
         )
     below = verified_weights(find_folder(place), find_card(place))
     prefix = f"{SEGMENTER}."
@@ -206,10 +205,6 @@ def _channels_last(network: nn.Module) -> nn.Module:
     return made
 
 
-def _warn(sentence: str) -> None:
-    warnings.warn(sentence, RuntimeWarning, stacklevel=2)
-
-
 def device() -> torch.device:
     """The GPU where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -233,7 +228,7 @@ def save_model(
     bases = {}
     if on is not None:
         weights[SEGMENTER] = added(weights[SEGMENTER], on.networks[SEGMENTER].state_dict())
-        bases[SEGMENTER] = Base(**on.card.model_dump(include=set(Base.model_fields)))
+        bases[SEGMENTER] = ModelName.of(on.card)
     specs = {
         role: spec.model_copy(update={"base": bases.get(role)})
         for role, spec in card.networks.items()

@@ -6,6 +6,7 @@ import torch
 from napari_cmr.core import ModelError
 from napari_cmr.nets import load_model, read_card, save_model
 from napari_cmr.nets.card_shelf import list_models
+from napari_cmr.nets.heat_maps import finest_maps
 from napari_cmr.nets.memory import within_memory
 from napari_cmr.nets.shelf import build
 from tests.nets.conftest import make_card
@@ -72,11 +73,21 @@ def test_the_best_of_a_task_is_the_newest_that_is_finished(tmp_path):
     assert [c.version for c in list_models(tmp_path)] == ["1.10.0", "1.9.0", "2.0.0"]
 
 
-def test_a_gpu_without_memory_is_asked_of_fewer_pictures_at_once_with_a_warning(saved):
+def run(model, pictures):
+    return model.run("segmenter", pictures)
+
+
+def maps(model, pictures):
+    return finest_maps(model.networks["segmenter"], pictures)
+
+
+@pytest.mark.parametrize(("ask", "module"), [(run, "shelf"), (maps, "heat_maps")])
+def test_a_gpu_without_memory_is_asked_of_fewer_pictures_at_once_with_a_warning(
+    saved, ask, module, monkeypatch
+):
     model = load_model(saved[0])
     pictures = torch.randn(5, 1, 32, 32)
-    whole = model.run("segmenter", pictures)
-    network = model.networks["segmenter"]
+    whole = ask(model, pictures)
     asked = []
 
     def small_memory(module, inputs):
@@ -84,16 +95,15 @@ def test_a_gpu_without_memory_is_asked_of_fewer_pictures_at_once_with_a_warning(
         if len(inputs[0]) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
-    network.register_forward_pre_hook(small_memory)
+    model.networks["segmenter"].encoder.register_forward_pre_hook(small_memory)
 
     def on_a_gpu(work, *, batch, device, say):
         return within_memory(
             lambda n, _: work(n, device), batch=batch, device=torch.device("cuda"), say=say
         )
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("napari_cmr.nets.shelf.within_memory", on_a_gpu)
-        with pytest.warns(RuntimeWarning, match="going on with 2 pictures at once"):
-            said = model.run("segmenter", pictures)
+    monkeypatch.setattr(f"napari_cmr.nets.{module}.within_memory", on_a_gpu)
+    with pytest.warns(RuntimeWarning, match="going on with 2 pictures at once"):
+        said = ask(model, pictures)
     assert asked == [5, 2, 2, 1]
     assert torch.allclose(said, whole, atol=1e-5)

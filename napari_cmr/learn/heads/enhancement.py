@@ -24,7 +24,7 @@ from napari_cmr.core import (
 from napari_cmr.io.manifest import ManifestRow, join_slices, load_image, load_label
 from napari_cmr.learn.label_faults import refuse_two_of_a_name
 from napari_cmr.nets import Model, load_model, predict
-from napari_cmr.nets.features import EncoderName
+from napari_cmr.nets.card import ModelName
 
 SEGMENTER_TASK = "lge_sax_seg"
 SCARRED = (Structure.INFARCT, Structure.MVO)
@@ -57,7 +57,7 @@ class Case:
     scarred: npt.NDArray[np.bool_] | None
 
 
-def load_segmenter(name: str | Path | None, *, wanted: EncoderName | None = None) -> Model:
+def load_segmenter(name: str | Path | None, *, wanted: ModelName | None = None) -> Model:
     """Load a segmenter of late enhancement.
 
     Parameters
@@ -73,7 +73,7 @@ def load_segmenter(name: str | Path | None, *, wanted: EncoderName | None = None
         If there is none, or it is not the one that is wanted.
     """
     model = load_model(name, task=SEGMENTER_TASK)
-    found = EncoderName.of(model.card)
+    found = ModelName.of(model.card)
     if wanted is not None and found != wanted:
         raise ModelError(
             f"The head was trained on the segmenter {wanted.title}, but {found.title} is "

@@ -28,7 +28,8 @@ from napari_cmr.learn.heads.reading import Features
 from napari_cmr.learn.heads.tasks import DISEASE, HEAD_TASKS, SCAR, HeadTask
 from napari_cmr.nets import Card, InputGrid, Model, Network, TrainingData, load_model, save_model
 from napari_cmr.nets.below import keep_below
-from napari_cmr.nets.features import SIDE, EncoderName, FrozenEncoder, load_frozen
+from napari_cmr.nets.card import ModelName
+from napari_cmr.nets.features import SIDE, FrozenEncoder, load_frozen
 from napari_cmr.nets.linear_head import LINEAR
 
 ENCODER, SEGMENTER = "cmr-unet-pcl", "lge-sax-unet"
@@ -110,7 +111,7 @@ def finetune_head(
             role: _network(role, module, classes) for role, module in fitted.networks.items()
         },
         tier="head",
-        parent=EncoderName(**below).title if below else None,
+        parent=ModelName(**below).title if below else None,
         label_map="none",
         test_time=test_time,
         training_data=TrainingData(
@@ -170,7 +171,7 @@ def _test_time(
             return inputs
         return inputs | {"encoder": frozen.told.model_dump(), PICTURES_WEIGHT: pictures_weight}
     if segmenter is not None:
-        told = EncoderName.of(segmenter.card).model_dump()
+        told = ModelName.of(segmenter.card).model_dump()
         return {"segmenter": told, "inputs": list(CASE_NUMBERS)}
     assert frozen is not None
     return {"encoder": frozen.told.model_dump()}

@@ -33,7 +33,8 @@ from napari_cmr.learn.heads.scores import UNKNOWN_CLASS, Answers
 from napari_cmr.learn.heads.tasks import DISEASE, HEAD_TASKS, SCAR, HeadTask
 from napari_cmr.nets import Card, Model, load_model, predict
 from napari_cmr.nets.below import find_below
-from napari_cmr.nets.features import EncoderName, FrozenEncoder, load_frozen
+from napari_cmr.nets.card import ModelName
+from napari_cmr.nets.features import FrozenEncoder, load_frozen
 from napari_cmr.nets.linear_head import LinearHead
 
 Loader = Callable[[], Model]
@@ -104,7 +105,7 @@ def load_head(task: str, model: str | Path | None = None) -> HeadModel:
     below = "segmenter" if task == SCAR else "encoder"
     if below not in loaded.card.test_time:
         raise ModelError(f"The card of {loaded.title} does not name its {below}; train it again.")
-    wanted = EncoderName.model_validate(loaded.card.test_time[below])
+    wanted = ModelName.model_validate(loaded.card.test_time[below])
     found = find_below(model, wanted.name)
     if task == SCAR:
         return HeadModel(loaded.card, networks, None, load_segmenter(found, wanted=wanted))

@@ -21,7 +21,7 @@ from napari_cmr.learn.landmarks.scores import measure_landmarks
 from napari_cmr.learn.segmenter import StageConfig, draw_batch
 from napari_cmr.nets import Card, Network, TrainingData, load_model, save_model
 from napari_cmr.nets.below import keep_below
-from napari_cmr.nets.features import EncoderName
+from napari_cmr.nets.card import ModelName
 from napari_cmr.nets.heat_map_head import HEAT_MAPS, HeatMapHead
 from napari_cmr.nets.heat_maps import LandmarkModel, finest_maps, map_channels
 from napari_cmr.nets.shelf import Model
@@ -93,7 +93,7 @@ def finetune_landmarks(
         label_map="none",
         test_time={
             "view": str(kind.view),
-            "segmenter": EncoderName.of(below.card).model_dump(),
+            "segmenter": ModelName.of(below.card).model_dump(),
         },
         training_data=TrainingData(
             sets=counts, manifest_sha256=manifest_hash(manifests), terms=TERMS

@@ -16,7 +16,7 @@ from napari_cmr.measure.landmarks import (
 )
 from napari_cmr.nets import list_models, load_model
 from napari_cmr.nets.below import find_below
-from napari_cmr.nets.features import EncoderName
+from napari_cmr.nets.card import ModelName
 from napari_cmr.nets.heat_maps import LandmarkModel, Rule
 
 TASK = "landmarks"
@@ -105,9 +105,9 @@ def load_landmarks(kind: LandmarkKind, model: str | Path | None = None) -> Landm
             f"The model {head.card.name} is for {head.card.test_time.get('view')}, "
             f"the manifest shows {kind.view}."
         )
-    wanted = EncoderName.model_validate(head.card.test_time.get("segmenter"))
+    wanted = ModelName.model_validate(head.card.test_time.get("segmenter"))
     segmenter = load_model(find_below(name, wanted.name), task=kind.segmenter_task)
-    if EncoderName.of(segmenter.card) != wanted:
+    if ModelName.of(segmenter.card) != wanted:
         raise ModelError(
             f"The landmarks of {head.title} sit on {wanted.title}, but {segmenter.title} is "
             "installed; train them again."

@@ -17,8 +17,9 @@ from napari_cmr.learn.saliency.class_targets import disease, picture_class, scar
 from napari_cmr.learn.saliency.integrated import gradient
 from napari_cmr.learn.saliency.targets import SegmenterView, ejection_fraction, mass, volume
 from napari_cmr.nets import InputGrid, Model, Network
+from napari_cmr.nets.card import ModelName
 from napari_cmr.nets.encoders import make_encoder
-from napari_cmr.nets.features import EncoderName, FrozenEncoder, picture_features, pictures
+from napari_cmr.nets.features import FrozenEncoder, picture_features, pictures
 from napari_cmr.nets.linear_head import LinearHead
 from napari_cmr.nets.shelf import build
 from tests.nets.conftest import STRUCTURES, ByIntensity, make_card
@@ -105,7 +106,7 @@ def test_what_cannot_be_asked_is_refused(view):
 def frozen():
     torch.manual_seed(1)
     encoder = make_encoder("unet", channels=(4, 6, 8, 8)).eval()
-    return FrozenEncoder(EncoderName(name="e", version="1", sha256=""), encoder)
+    return FrozenEncoder(ModelName(name="e", version="1", sha256=""), encoder)
 
 
 def head_model(task, classes, networks, encoder):
