@@ -96,8 +96,7 @@ def pack_manifests(
             writer.add(crops, records)
         names = [path.resolve().parent.name for path in manifests]
         writer.finish(source.summary(names) | made_with)
-        if not target.exists():  # another run may have packed the same meanwhile
-            part.rename(target)
+        _place(part, target)
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(f"Cannot write the packed images to {folder} ({reason}).") from error
@@ -107,6 +106,14 @@ def pack_manifests(
     if source.unreadable:
         say(f"skipped {len(source.unreadable)} unreadable image(s)")
     return Pack(target, made_with)
+
+
+def _place(part: Path, target: Path) -> None:
+    try:
+        part.rename(target)
+    except OSError:
+        if not (target / META).is_file():  # another run may have packed the same meanwhile
+            raise
 
 
 def open_pack(folder: Path) -> Pack:

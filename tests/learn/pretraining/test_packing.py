@@ -1,4 +1,5 @@
 import errno
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,21 @@ def test_images_are_read_back_in_their_order_over_shards(tmp_path, monkeypatch):
     assert len(list((cut.folder / "images.zarr" / "c").iterdir())) == 3
     assert np.array_equal(cut.read(np.arange(7)), whole)
     assert np.array_equal(cut.read(np.array([6, 0])), whole[[6, 0]])
+
+
+def test_another_run_that_packed_the_same_meanwhile_is_no_fault(tmp_path, monkeypatch):
+    rename, met = Path.rename, []
+
+    def second(self, target):
+        if self.suffix == ".part" and not met:
+            shutil.copytree(self, target)
+            met.append(target)
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", second)
+    pack = packed(tmp_path, pictures(tmp_path, 2))
+    assert met == [pack.folder]
+    assert [path for path in pack.folder.parent.iterdir() if path.suffix == ".part"] == []
 
 
 def test_the_crops_are_a_zarr_array_and_black_ones_are_in_it(tmp_path):
