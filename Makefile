@@ -16,7 +16,7 @@ demo: $(VENV)/.installed
 ## Run all tests, the ones in a real window too.
 test: $(VENV)/.installed-dev
 	scripts/system-libraries window display dcm2niix dciodvfy orthanc
-	$(RUN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0
+	$(RUN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 ## Style, types, layers.
 check: $(VENV)/.installed-dev
