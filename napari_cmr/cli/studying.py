@@ -59,7 +59,7 @@ def demo(
             json=json,
         )
         return
-    if stack or spacing or heart_rate or json:
+    if stack or spacing or json or heart_rate is not None:
         raise InputError(
             "--stack, --spacing, --heart-rate and --json go with --headless; in the window choose "
             "and save there."

@@ -15,7 +15,7 @@ from napari_cmr.core.kinds import Sequence, View
 
 EVEN_TIMES = Finding(
     "times-by-heart-rate",
-    "Phase times are not in the source: by the heart rate given, phases lie evenly in the cycle.",
+    "Phase times are unknown: by the heart rate given, the phases lie evenly in the cycle.",
     "Rates of filling and ejection rest on that; leave the heart rate out if it is not so.",
 )
 
@@ -102,14 +102,21 @@ class Stack:
         Raises
         ------
         InputError
-            If no heart beats so.
+            If no heart beats so, the source says its rate, or its phases last longer.
         """
         if not 15 <= bpm <= 350:
             raise InputError(f"A heart rate of {bpm:g} beats a minute cannot be; give 15 to 350.")
+        if self.heart_rate_bpm is not None:
+            raise InputError(
+                f"The images say a heart rate of {self.heart_rate_bpm:.0f} beats a minute "
+                "themselves; leave it out, or give another one to measure."
+            )
         rr_ms = 60_000 / bpm
-        if self.times_ms is not None:
-            return replace(self, rr_ms=rr_ms)
         t, z = self.shape[:2]
+        if self.times_ms is not None and np.ptp(self.times_ms, axis=0).max() > rr_ms:
+            raise InputError(f"The phases last longer than a beat at {bpm:g} beats a minute.")
+        if self.times_ms is not None or t == 1:
+            return replace(self, rr_ms=rr_ms)
         times = np.repeat(np.arange(t)[:, None] * rr_ms / t, z, axis=1)
         return replace(self, rr_ms=rr_ms, times_ms=times).with_findings(EVEN_TIMES)
 

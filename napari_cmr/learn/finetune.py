@@ -102,6 +102,8 @@ def finetune_segmenter(
     words = SEGMENTATION_TASKS[task]
     begun = read_start(start) if start is not None else None
     base = begun.whole if begun is not None and config.segmenter.shared else None
+    if config.segmenter.shared and base is None:
+        raise InputError("These settings add to another segmenter; name it with --start.")
     if begun is not None and begun.whole is not None and begun.card.task != task:
         begun = begun.for_another_task(config.segmenter.channels)
     config = config.begun_from(begun) if begun else config

@@ -110,14 +110,20 @@ def finetune_by_tier(
     begun = read_start(start) if start is not None else None
     other = begun is not None and begun.whole is not None and begun.card.task != task
     if begun is not None and other and tier == "lora":
+        if begun.network["encoder"] != "unet":
+            raise InputError(
+                "The tier 'lora' adds to another task's U-Net; of a transformer's segmenter take "
+                "its pretraining as --start."
+            )
         return _finetune(asked, _sharing(config, begun), start)
     if begun is None or other:
         if tier not in (AUTO, "full"):
             raise InputError(
                 f"The tier '{tier}' leaves an encoder as it was pretrained; name one with --start "
-                f"(a pretraining, or a model for {task}), or take --tier full."
+                f"(a pretraining, or a model for {task}), or take --tier full"
+                f"{' or lora' if other else ''}."
             )
-        say("full: there is no encoder that could stay as it is")
+        say("full: there is no pretrained encoder to choose another tier for")
         return _finetune(asked, config, start)
     if begun.whole is not None:
         return _from_model(asked, tier, Path(start or ""), begun.whole)

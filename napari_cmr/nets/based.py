@@ -45,7 +45,7 @@ def whole(kept: Mapping[str, Tensor], base: Mapping[str, Tensor]) -> dict[str, T
 
 
 def _factors(name: str, value: Tensor, below: Tensor) -> dict[str, Tensor]:
-    if value.ndim < 2:
+    if value.ndim < 2 or not torch.isfinite(value - below).all():
         return {name: value}
     left, strength, right = torch.linalg.svd((value - below).flatten(1), full_matrices=False)
     beyond = strength.square().flip(0).cumsum(0).flip(0).sqrt()  # left out if cut here

@@ -32,7 +32,7 @@ def keep_below(head: Path, model: str | Path) -> None:
 
 
 def find_below(head: str | Path | None, name: str) -> str | Path:
-    """The folder of what a head sits on, if it lies beside it, else its name on the shelf.
+    """The folder of what a head sits on: beside it, else on the shelf; its name if in neither.
 
     Parameters
     ----------
@@ -43,4 +43,5 @@ def find_below(head: str | Path | None, name: str) -> str | Path:
     """
     if head is not None and (find_folder(head) / BELOW / CARD).is_file():
         return find_folder(head) / BELOW
-    return name
+    shelved = shelf_folder() / name  # and no folder of that name where one happens to be
+    return shelved if (shelved / CARD).is_file() else name

@@ -20,7 +20,7 @@ from napari_cmr.nets.candidates import (
 )
 from napari_cmr.nets.card import InputGrid
 from napari_cmr.nets.cleanup import one_heart
-from napari_cmr.nets.sampling import clip, sample, shrink, square_points, standardise
+from napari_cmr.nets.sampling import clip, is_blank, sample, shrink, square_points, standardise
 from napari_cmr.nets.shelf import Model
 
 PHASES_LOOKED_AT = 3
@@ -144,9 +144,11 @@ def _likely(
         small, small_mm = shrink(images, pixel_mm, grid.spacing_mm)
         crops = standardise(sample(clip(small), small_mm, points))
         if turned:
-            likely += in_quarter_turns(model, "localiser", crops).mean(0)
+            now = in_quarter_turns(model, "localiser", crops).mean(0)
         else:
-            likely += model.run("localiser", crops).softmax(1)
+            now = model.run("localiser", crops).softmax(1)
+        now[is_blank(crops)] = torch.eye(len(spec.structures))[0][:, None, None]  # background
+        likely += now
     return likely
 
 

@@ -25,6 +25,7 @@ from napari_cmr.nets.crop import Crop
 from napari_cmr.nets.echo import ECHO_TASK, segment_echo
 from napari_cmr.nets.locate import find_heart
 from napari_cmr.nets.neighbours import slice_distance, stride
+from napari_cmr.nets.sampling import is_blank
 from napari_cmr.nets.shelf import Model
 from napari_cmr.nets.turns import turned, turned_back, turns_of
 from napari_cmr.nets.uncertainty import Doubt, winner
@@ -109,14 +110,19 @@ def predict(
 
 
 def _segment(crops: Tensor, model: Model, crop: Crop, doubt: Doubt | None) -> LabelArray:
-    """``(n, c, size, size)`` crops to ``(n, h, w)`` labels in the crop's window."""
+    """``(n, c, size, size)`` crops to ``(n, h, w)`` labels in the crop's window.
+
+    A blank slice has none, whatever its neighbours show.
+    """
     answers = _in_turns(model, crops)
     on_source = crop.on_source(functional.log_softmax(answers.mean(0), 1))
     if doubt is not None:
         doubt.take(answers, on_source)
     structures = model.card.networks["segmenter"].structures
     table = np.array([Structure[name] for name in structures], np.uint8)
-    return np.asarray(table[winner(on_source, 1).numpy()], np.uint8)
+    labels = table[winner(on_source, 1).numpy()]
+    labels[is_blank(crops[:, crops.shape[1] // 2]).numpy()] = 0
+    return np.asarray(labels, np.uint8)
 
 
 def _in_turns(model: Model, crops: Tensor) -> Tensor:

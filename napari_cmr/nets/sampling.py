@@ -72,6 +72,12 @@ def clip(images: Tensor) -> Tensor:
     return ((images - low) / (high - low + EPS)).clamp(0, 1)
 
 
+def is_blank(images: Tensor) -> Tensor:
+    """Whether ``(n, ...)`` pictures have one value everywhere, so that nothing is to be seen."""
+    flat = images.flatten(1)
+    return flat.amax(1) == flat.amin(1)
+
+
 def standardise(images: Tensor) -> Tensor:
     """Zero mean and unit spread of each ``(c, y, x)`` picture."""
     mean = images.mean(dim=(1, 2, 3), keepdim=True)

@@ -19,7 +19,6 @@ from napari_cmr.nets.card import Card, ModelName, Network
 from napari_cmr.nets.card_shelf import (
     CARD,
     WEIGHTS,
-    find_card,
     find_folder,
     list_models,
     read_card,
@@ -81,13 +80,7 @@ def load_model(name: str | Path | None = None, *, task: str = "cine_sax_seg") ->
     weights = verified_weights(folder, card)
     networks: dict[str, nn.Module] = {}
     for role, spec in card.networks.items():
-        own = {
-            key.removeprefix(f"{role}."): value.float()
-            for key, value in weights.items()
-            if key.startswith(f"{role}.")
-        }
-        if spec.base is not None:
-            own = _on_base(own, folder, card, spec.base)
+        own = _weights_of(role, weights, folder, card)
         if _least_size(spec) > sum(value.numel() for value in own.values()):
             raise ModelError(
                 f"The weights of {card.name} are fewer than the encoder '{spec.encoder}' of its "
@@ -104,19 +97,27 @@ def load_model(name: str | Path | None = None, *, task: str = "cine_sax_seg") ->
     return Model(card, networks)
 
 
+def _weights_of(
+    role: str, weights: dict[str, torch.Tensor], folder: Path, card: Card
+) -> dict[str, torch.Tensor]:
+    """All weights of one network of a model, from those of its file."""
+    prefix, base = f"{role}.", card.networks[role].base
+    own = {k.removeprefix(prefix): v.float() for k, v in weights.items() if k.startswith(prefix)}
+    return own if base is None else _on_base(own, folder, card, base)
+
+
 def _on_base(
     own: dict[str, torch.Tensor], folder: Path, card: Card, base: ModelName
 ) -> dict[str, torch.Tensor]:
     """All weights of a network that is kept as what it adds to another."""
-    place = find_below(folder, base.name)
-    found = ModelName.of(find_card(place))
+    place = find_folder(find_below(folder, base.name))
+    below = read_card(place)
+    found = ModelName.of(below)
     if found != base:
         raise ModelError(
             f"{card.name} adds to {base.title}, but {found.title} is installed; install both again."
         )
-    below = verified_weights(find_folder(place), find_card(place))
-    prefix = f"{SEGMENTER}."
-    given = {k.removeprefix(prefix): v.float() for k, v in below.items() if k.startswith(prefix)}
+    given = _weights_of(SEGMENTER, verified_weights(place, below), place, below)
     try:
         return whole(own, given)
     except (KeyError, RuntimeError) as error:
@@ -224,17 +225,17 @@ def save_model(
         The model whose segmenter this one's adds to: of it only what it adds is written. All of
         every network if None.
     """
-    weights = {role: network.state_dict() for role, network in networks.items()}
+    weights = {role: _at_rest(network) for role, network in networks.items()}
     bases = {}
     if on is not None:
-        weights[SEGMENTER] = added(weights[SEGMENTER], on.networks[SEGMENTER].state_dict())
+        weights[SEGMENTER] = added(weights[SEGMENTER], _at_rest(on.networks[SEGMENTER]))
         bases[SEGMENTER] = ModelName.of(on.card)
     specs = {
         role: spec.model_copy(update={"base": bases.get(role)})
         for role, spec in card.networks.items()
     }
     tensors = {
-        f"{role}.{key}": value.detach().half().contiguous()
+        f"{role}.{key}": value.half().contiguous()
         for role, own in weights.items()
         for key, value in own.items()
     }
@@ -251,8 +252,13 @@ def save_model(
     return card
 
 
+def _at_rest(network: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.detach().cpu() for name, value in network.state_dict().items()}
+
+
 def readme(card: Card) -> str:
     """A page for a reader of the folder."""
+    bases = [spec.base for spec in card.networks.values() if spec.base is not None]
     lines = [
         f"# {card.name} {card.version}",
         "",
@@ -263,6 +269,7 @@ def readme(card: Card) -> str:
         + f" in {card.hours:.1f} hours on {card.hardware}. Training data: "
         + card.training_data.terms,
         "",
+        *(f"It adds to {base.title}, which has to be installed too.\n" for base in bases),
         "| measured on | metric | mean | 95 % interval | subjects |",
         "| --- | --- | --- | --- | --- |",
     ]

@@ -46,7 +46,7 @@ class UNetEncoder(nn.Module):
         self.channels = tuple(channels)
         self.width = channels[-1]
         self.stride = 2 ** (len(channels) - 1)
-        self.smallest = self.stride + 1  # instance norm needs two pixels a map in training
+        self.smallest = self.stride + 1  # the norm needs two pixels a map
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """``(n, in_channels, h, w)`` to one feature map a stage, finest first."""

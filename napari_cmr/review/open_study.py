@@ -153,7 +153,7 @@ class OpenStudy:
             at another spacing is taken off, because structures are found at a known scale; what
             the reader drew stays.
         heart_rate_bpm
-            Where it was noted elsewhere; it wins over the source's, whose phase times stay.
+            Where it was noted elsewhere and the source does not say it.
         """
         task = self.choosing(stack_id, spacing, heart_rate_bpm)
         reading = task.run(progress, cancel)

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from napari_cmr.cli.app import app
 from napari_cmr.core import InputError
 from napari_cmr.learn import finetune_tiers
+from napari_cmr.learn.finetune import finetune_segmenter
 from napari_cmr.learn.finetune_tiers import finetune_by_tier
 from napari_cmr.learn.segmenter import SegmenterConfig
 from napari_cmr.learn.tiers.head import HeadConfig
@@ -191,3 +192,13 @@ def test_lora_on_another_tasks_segmenter_keeps_it_and_writes_what_it_adds(
     assert not biases & kept  # what was given stays
     own = made.networks["segmenter"].state_dict()
     assert all(torch.equal(own[name], theirs[name]) for name in biases)
+
+
+def test_settings_that_add_to_a_segmenter_need_one(tmp_path, cases):
+    config = small()
+    shared = config.segmenter.model_copy(update={"shared": True, "adapter_rank": 1})
+    with pytest.raises(InputError, match="name it with --start"):
+        finetune_segmenter(
+            [cases], tmp_path, config.model_copy(update={"segmenter": shared}), name="n",
+            version="1", threads=1, say=lambda _: None,
+        )  # fmt: skip

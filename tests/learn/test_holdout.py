@@ -107,6 +107,7 @@ def test_unlabelled_images_of_who_judges_stay_out_and_who_joined_never_judges(tm
     training, _ = project.split(rows("a", "b", "c", "d", "e"), offered)
     assert names(training.unlabelled) == {"x", "y", "z"}
     assert names(training.without("x").unlabelled) == {"y", "z"}
+    project.remember(training.unlabelled)
     many = rows("x", "y", "f", "g", "h", "i", "j", "k", "l") + rows("z", split="validation")
     _, later = project.split(rows("a", "b", "c", "d", "e") + many)
     assert len(names(later)) == 3

@@ -20,6 +20,7 @@ from napari_cmr.learn.versions import (
     judge_versions,
     retrain,
 )
+from napari_cmr.learn.versions.work import Work
 from napari_cmr.nets import Heart, InputGrid, Network, load_model, save_model
 from napari_cmr.nets.shelf import build
 from tests.learn.corrected import ACDC, with_strokes_only, write_cases, write_start
@@ -266,12 +267,39 @@ def test_unlabelled_images_join_lora_but_not_those_of_who_judges(
     store = VersionStore(project)
     assert set(made.record.joined) == {store.holdout.key(s) for s in "xy"}
     assert made.record.trained_on >= set(made.record.joined)
-    assert "2 unlabelled image(s) may join in, 1 left out" in said
+    assert any(line.startswith("2 unlabelled image(s) of 2 subject(s) join in") for line in said)
+    assert store.load("v0003").card.training_data.sets == {"corrections": 4, "unlabelled": 2}
     assert any("2 unlabelled frames join in" in line for line in said)
     assert len(drawn) == 2
-    head = tune(project, cases, unlabelled=[more], say=said.append)
+    head = tune(project, cases, unlabelled=[more], tier="head", say=said.append)
     assert head.record.joined == ()
     assert any("have no part in it" in line for line in said)
+
+
+def test_a_file_of_somebody_labelled_under_another_id_may_not_join(tmp_path, project, start):
+    cases = write_cases(tmp_path / "cases", "abcde")
+    renamed = tmp_path / "cases" / "renamed.csv"
+    renamed.write_text("subject,image\nother,a_image.nii.gz\n")
+    config = LoraConfig(steps=1, batch=2, adapter_rank=2)
+    with pytest.raises(InputError, match="two subject ids"):
+        tune(project, cases, start, config=config, unlabelled=[renamed])
+
+
+def test_who_joined_an_ancestor_is_never_judged_by_its_descendants(
+    tmp_path, project, start, monkeypatch
+):
+    monkeypatch.setattr(finetune, "find_heart", lambda *_: Heart((64.0, 64.0), (2.0, 2.0), True))
+    more = write_cases(tmp_path / "more", "xy")
+    config = LoraConfig(steps=2, batch=2, warm_up=1, adapter_rank=2, adapted=1)
+    first = write_cases(tmp_path / "first", "ab")
+    tune(project, first, start, config=config, unlabelled=[more], keep_anyway=True)
+    tune(project, first, keep_anyway=True)
+    store = VersionStore(project)
+    work = Work(store, 0, print, None)
+    parent = store.active()
+    assert (parent.version, parent.joined) == ("v0003", ())
+    assert work.unseen(parent, {store.holdout.key("x")}).version == "v0001"
+    assert work.unseen(parent, {store.holdout.key("new")}).version == "v0003"
 
 
 def test_cancelling_leaves_the_project_as_it_was(tmp_path, project, start):

@@ -114,3 +114,32 @@ def test_what_does_not_fit_the_base_is_refused(stood_on):
 def test_what_it_adds_to_goes_along_to_a_head_on_it(stood_on, tmp_path):
     keep_below(tmp_path / "head", stood_on[0])
     assert load_model(tmp_path / "head" / BELOW).card.name == "on base"
+
+
+def test_what_adds_to_what_adds_to_another_loads_and_is_refused_without_the_last(
+    stood_on, tmp_path
+):
+    lower = load_model(stood_on[0])
+    own = build(lower.card.networks["segmenter"])
+    own.load_state_dict(lower.networks["segmenter"].state_dict())
+    with torch.no_grad():
+        own.head.weight.normal_()
+    keep_below(tmp_path / "top", stood_on[0])
+    card = make_card(name="top")
+    networks = {"localiser": lower.networks["localiser"], "segmenter": own}
+    save_model(tmp_path / "top", card, networks, on=lower)
+    top = load_model(tmp_path / "top").networks["segmenter"].state_dict()
+    for name, value in own.state_dict().items():
+        assert torch.allclose(top[name], value, atol=2e-3)
+    (tmp_path / "top" / BELOW / BELOW / "card.json").unlink()
+    with pytest.raises(ModelError, match="no model 'base'"):
+        load_model(tmp_path / "top")
+
+
+def test_the_readme_names_what_has_to_be_there_too(stood_on):
+    assert "It adds to base 1.0.0" in (stood_on[0] / "README.md").read_text()
+
+
+def test_weights_that_are_no_numbers_are_kept_as_they_are():
+    kept = added({"deep": torch.full((4, 4), torch.nan)}, {"deep": torch.zeros(4, 4)})
+    assert kept["deep"].isnan().all()

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from napari_cmr.core import CancelledError, Geometry, Stack, Structure
 from napari_cmr.measure import dice
@@ -76,3 +79,24 @@ def test_the_winner_of_a_pixel_is_the_first_of_the_largest_scores():
     scores = torch.randint(0, 5, (3, 4, 20, 20)).float()  # with ties
     assert np.array_equal(winner(scores, 1).numpy(), scores.numpy().argmax(1))
     assert np.array_equal(winner(scores, 0).numpy(), scores.numpy().argmax(0))
+
+
+class EverywhereLV(nn.Module):
+    """Calls every pixel LV."""
+
+    def forward(self, images):
+        answers = torch.zeros(len(images), 4, *images.shape[2:])
+        answers[:, 1] = 9
+        return answers
+
+
+def test_a_blank_slice_has_no_labels_and_moves_no_heart_whatever_a_network_says_of_it(by_intensity):
+    whole, _ = disc_stack((150.0, 190.0), 45.0, (1.4, 1.4), (240, 200), phases=1)
+    pixels = whole.pixels.copy()
+    pixels[0, 1] = 700
+    stack = replace(whole, pixels=pixels)
+    networks = {"localiser": EverywhereLV(), "segmenter": EverywhereLV()}
+    labels = predict(stack, replace(by_intensity, networks=networks)).labels[0]
+    assert [bool(frame.any()) for frame in labels] == [True, False, True]
+    nothing = replace(whole, pixels=np.full_like(whole.pixels, 700))
+    assert not find_heart(nothing, replace(by_intensity, networks=networks)).found

@@ -122,10 +122,8 @@ def _train_head(
     cancel: Cancel | None,
     watch: Watch = UNWATCHED,
     score: QuickScore | None = None,
-    unlabelled: Sequence[ManifestRow] = (),
+    unlabelled: Sequence[ManifestRow] = (),  # noqa: ARG001  what it sits on is not trained
 ) -> NewModel:
-    if unlabelled:
-        say("head: unlabelled images have no part in it")
     watch.stage("asking", len(rows))
     examples = head_examples(model, rows, config, seed=seed, on_row=watch.part, cancel=cancel)
     segmenter = model.networks["segmenter"]
@@ -160,7 +158,7 @@ def _train_on(
 ) -> NewModel:
     settings = settings_of(model, config, seed)
     about = [model.card.sha256, settings.model_dump_json(), *(_about(row) for row in rows)]
-    about += [str(row.image.resolve()) for row in unlabelled]
+    about += [json.dumps(_as_row(row), sort_keys=True) for row in unlabelled]
     out = scratch / hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
     manifest, joining = out / "training.csv", out / "unlabelled.csv"

@@ -18,6 +18,7 @@ from napari_cmr.learn.versions.kinds import kind_of, rows_of_task
 from napari_cmr.learn.versions.record import Correction
 from napari_cmr.nets.segmenter_tasks import CINE
 
+TWO_IDS = "The same pictures come under two subject ids; give a person one id everywhere."
 _NOT_SAID = np.uint8(255)
 
 
@@ -58,16 +59,34 @@ def load_corrections(
     return loaded
 
 
-def load_offered(manifests: Sequence[Path], task: str = CINE) -> list[ManifestRow]:
+def load_offered(
+    manifests: Sequence[Path],
+    task: str = CINE,
+    labelled: Sequence[LabelledRow] = (),
+    say: Callable[[str], None] = lambda _: None,
+) -> list[ManifestRow]:
     """Rows of images that may join a task's training without labels.
+
+    Parameters
+    ----------
+    labelled
+        Whose files must not come under another subject id, since some of them judge.
+    say
+        Told what was left out.
 
     Raises
     ------
     InputError
-        If a manifest is at fault.
+        If a manifest is at fault, or has a labelled image under another subject id.
     """
     rows = [row for path in manifests for row in read_manifest(path)]
-    return [row for row in rows if kind_of(row) in ("", task)]
+    kept = [row for row in rows if kind_of(row) in ("", task)]
+    if len(kept) < len(rows):
+        say(f"{len(rows) - len(kept)} unlabelled image(s) are for other tasks and left out")
+    whose = {row.row.image.resolve(): row.subject for row in labelled}
+    if any(whose.get(row.image.resolve(), row.subject) != row.subject for row in kept):
+        raise InputError(TWO_IDS)
+    return kept
 
 
 def _labelled(manifest: Path) -> list[ManifestRow]:
@@ -105,9 +124,7 @@ def refuse_same_pictures(corrections: Sequence[Correction]) -> None:
     whose: dict[str, str] = {}
     for correction in corrections:
         if whose.setdefault(correction.image_sha256, correction.subject) != correction.subject:
-            raise InputError(
-                "The same pictures come under two subject ids; give a person one id everywhere."
-            )
+            raise InputError(TWO_IDS)
 
 
 def _hash(array: npt.NDArray[Any]) -> str:

@@ -93,8 +93,9 @@ class Holdout:
         """Rows that may train, and rows of subjects that judge; new subjects are placed.
 
         Rows that a manifest gives another split than ``train``, ``validation`` or none, and
-        those it calls ``validation`` of subjects that train, are in neither. Of ``unlabelled``
-        images those of subjects that judge are left out, and who joined in never judges later.
+        those it calls ``validation`` of subjects that train, are in neither; nor are the
+        ``unlabelled`` images of subjects that judge. Who joins a training without labels has to
+        be remembered, see :meth:`remember`.
         """
         rows = [row for row in rows if row.row.split in ("", "train", "validation")]
         held = self._place(rows)
@@ -106,7 +107,12 @@ class Holdout:
             elif row.row.split != "validation":
                 training.append(row)
         keys = {row.subject: self.key(row.subject) for row in training}
-        others = self._joining(unlabelled)
+        judges = self._held()
+        others = tuple(
+            row
+            for row in unlabelled
+            if row.split in ("", "train") and self.key(row.subject) not in judges
+        )
         return TrainingRows(tuple(training), keys, _SEALED, others), tuple(judging)
 
     def refuse_leak(self, keys: Iterable[str]) -> None:
@@ -117,8 +123,7 @@ class Holdout:
         RuntimeError
             If there is one, which only a fault of the program could bring about.
         """
-        with self._open() as connection:
-            leaked = set(keys) & {key for key, held in _subjects(connection).items() if held}
+        leaked = set(keys) & self._held()
         if leaked:
             raise RuntimeError(f"{len(leaked)} subject(s) of the holdout were trained on")
 
@@ -152,17 +157,15 @@ class Holdout:
             placed = _subjects(connection)
         return len(placed) - sum(placed.values()), sum(placed.values())
 
-    def _joining(self, rows: Sequence[ManifestRow]) -> tuple[ManifestRow, ...]:
-        """Those of subjects that do not judge, who are remembered."""
-        rows = [row for row in rows if row.split in ("", "train")]
+    def remember(self, joined: Sequence[ManifestRow]) -> None:
+        """Note who is about to join a training without labels, and so never judges."""
+        keys = {(self.key(row.subject),) for row in joined}
         with self._open() as connection:
-            connection.execute("begin immediate")
-            held = {key for key, judges in _subjects(connection).items() if judges}
-            joining = tuple(row for row in rows if self.key(row.subject) not in held)
-            keys = {(self.key(row.subject),) for row in joining}
             connection.executemany("insert or ignore into joined values (?)", sorted(keys))
-            connection.commit()
-        return joining
+
+    def _held(self) -> set[str]:
+        with self._open() as connection:
+            return {key for key, judges in _subjects(connection).items() if judges}
 
     def _place(self, rows: Sequence[LabelledRow]) -> dict[str, bool]:
         named = {self.key(row.subject): False for row in rows}

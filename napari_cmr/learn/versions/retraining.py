@@ -124,7 +124,9 @@ def retrain(
     corrections = describe(loaded, {row.subject: store.holdout.key(row.subject) for row in loaded})
     refuse_same_pictures(corrections)
     store.holdout.refuse_renamed(corrections)
-    offered = load_offered(unlabelled, task)
+    offered = () if tier == "head" else load_offered(unlabelled, task, loaded, say)
+    if unlabelled and tier == "head":
+        say("head: unlabelled images have no part in it")
     training, judging = store.holdout.split(loaded, offered)
     if not training.rows:
         raise InputError(
@@ -135,9 +137,14 @@ def retrain(
         f"{len(training.keys)} subject(s) train, {len({r.subject for r in judging})} judge; "
         f"from {parent.version}, {parent.model}"
     )
-    if offered:
-        left_out = len(offered) - len(training.unlabelled)
-        say(f"{len(training.unlabelled)} unlabelled image(s) may join in, {left_out} left out")
+    if training.unlabelled:
+        people = len({row.subject for row in training.unlabelled})
+        say(
+            f"{len(training.unlabelled)} unlabelled image(s) of {people} subject(s) join in, who "
+            f"never judge from now on; {len(offered) - len(training.unlabelled)} left out, of "
+            "those who judge or of another split"
+        )
+        store.holdout.remember(training.unlabelled)
     begun = time.monotonic()
     choice = None
     if config is None:
@@ -151,7 +158,10 @@ def retrain(
     seconds = time.monotonic() - begun
     check_cancel(cancel)
     own = describe(training.rows, training.keys)
+    joined = () if trained.tier == "head" else _joined(store, training)
     card = _card(store.load(parent.version).card, trained, own, judgement, seed, seconds)
+    if joined:
+        card = _with_joined(card, len(joined))
     record = store.add(
         card,
         trained.model.networks,
@@ -164,7 +174,7 @@ def retrain(
             tier=trained.tier,
             made="",
             corrections=own,
-            joined=_joined(store, training) if trained.tier != "head" else (),
+            joined=joined,
             recipe=card.recipe,
             seed=seed,
             seconds=seconds,
@@ -199,6 +209,12 @@ def judge_versions(
 
 def _joined(store: VersionStore, training: TrainingRows) -> tuple[str, ...]:
     return tuple(sorted({store.holdout.key(row.subject) for row in training.unlabelled}))
+
+
+def _with_joined(card: Card, subjects: int) -> Card:
+    data = card.training_data
+    sets = data.sets | {"unlabelled": subjects}
+    return card.model_copy(update={"training_data": data.model_copy(update={"sets": sets})})
 
 
 def _decide(

@@ -100,9 +100,13 @@ class Work:
         return judge(compared, "leave-one-subject-out", dict(training.keys))
 
     def unseen(self, parent: VersionRecord, keys: Collection[str]) -> VersionRecord | None:
-        """The nearest version that was not trained on any of some subjects."""
-        ancestors = self.store.ancestors(parent.version)
-        return next((v for v in ancestors if not v.trained_on & set(keys)), None)
+        """The nearest version to which none of some subjects came, not even by an ancestor."""
+        clean = None
+        for version in reversed(list(self.store.ancestors(parent.version))):
+            if version.trained_on & set(keys):
+                break
+            clean = version
+        return clean
 
     def compare(self, rows: Sequence[LabelledRow], before: Model, made: NewModel) -> Compared:
         """A model and what was made of it on labelled rows."""
