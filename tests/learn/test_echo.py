@@ -117,7 +117,7 @@ def finetune(manifest, out, config, **options):
 
 
 def test_a_short_training_finds_the_cavity_of_hearts_it_never_saw(manifest, tmp_path):
-    card = finetune(manifest, tmp_path, small(45))
+    card = finetune(manifest, tmp_path, small(70))
     (metrics,) = card.metrics.values()
     assert metrics["dice_LV"].n == 2
     assert metrics["dice_LV"].value > 0.7
