@@ -82,6 +82,9 @@ def phantom(
         str, typer.Option(help="dicom, enhanced or nifti.")
     ] = "dicom",
     seed: Annotated[int, typer.Option(help="Another heart and other noise.")] = 0,
+    phases: Annotated[
+        int | None, typer.Option(min=2, max=200, help="Phases of the cine; 20 if not said.")
+    ] = None,
     sequence: Annotated[
         str,
         typer.Option(help="cine; or LGE, T1, 'T1 after contrast', T2: one phase, as NIfTI."),
@@ -90,5 +93,5 @@ def phantom(
     """Write a beating heart whose volumes are known in closed form."""
     from napari_cmr.cli.work import write_phantom
 
-    write_phantom(out, format, seed, sequence)
+    write_phantom(out, format, seed, sequence, phases)
     typer.echo(f"wrote {out}")

@@ -124,7 +124,9 @@ def _ask_for_spacing(stack_id: str) -> str:
     return answer
 
 
-def write_phantom(out: Path, kind: str, seed: int, sequence: str = "cine") -> None:
+def write_phantom(
+    out: Path, kind: str, seed: int, sequence: str = "cine", phases: int | None = None
+) -> None:
     """Write the phantom as classic DICOM, Enhanced MR, or NIfTI with labels and a manifest."""
     from napari_cmr import phantom
     from napari_cmr.phantom.sequences import write_sequence
@@ -135,9 +137,12 @@ def write_phantom(out: Path, kind: str, seed: int, sequence: str = "cine") -> No
     if sequence != "cine":
         if kind != "nifti":
             raise InputError("Other sequences than cine are written with --format nifti.")
+        if phases is not None:
+            raise InputError("Other sequences than cine have one phase; leave --phases out.")
         write_sequence(out, [sequence], {seed: "validation"})
         return
-    study = phantom.make(phantom.PhantomConfig(seed=seed))
+    usual = phantom.PhantomConfig.model_fields["n_phases"].default
+    study = phantom.make(phantom.PhantomConfig(seed=seed, n_phases=phases or usual))
     if kind == "nifti":
         write_nifti_studies([study], out)
     else:

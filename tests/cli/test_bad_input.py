@@ -218,3 +218,8 @@ def test_labels_given_for_images_are_not_segmented(tmp_path):
     nifti(tmp_path / "found.nii.gz", labels, np.diag([1.5, 1.5, 8, 1]))
     with pytest.raises(InputError, match="holds labels, not images; measure reads them"):
         read_and_segment(tmp_path / "found.nii.gz", model=None, stack=None, spacing="")
+
+
+def test_phases_of_a_phantom_that_has_one_are_refused(run_here):
+    asked = ("phantom", "--sequence", "T1", "--format", "nifti", "--phases", "3", "--out", "out")
+    assert "one phase; leave --phases out" in one_sentence(run_here(*asked, code=2))

@@ -36,6 +36,11 @@ def test_scan_says_what_a_folder_holds(run_here, tmp_path, heart):
     assert set(sax) >= {"id", "view", "sequence", "shape", "spacing_mm", "phase_ms", "findings"}
 
 
+def test_a_phantom_has_as_many_phases_as_were_asked_for(run_here, tmp_path):
+    run_here("phantom", "--phases", "3", "--format", "nifti", "--out", "data")
+    assert nib.load(tmp_path / "data" / "phantom-0_sax.nii.gz").shape[3] == 3
+
+
 def test_scan_keeps_a_slice_that_lacks_a_phase_where_that_is_asked_for(run_here, tmp_path):
     io.write_dicom(cine(), tmp_path / "study")[0].unlink()
     n_phases, n_slices = cine().shape[:2]
