@@ -37,8 +37,8 @@ from napari_cmr.nets import Card, Model, TrainingData, load_model, save_model
 CACHE = ".cache"
 TRIAL_STEPS = 40
 """Of each tier on each fold where only an encoder was pretrained; more took hours on a CPU."""
-SHARED_RANK = 16
-"""Of the adapters on another task's segmenter: all of what its finest stages can do."""
+SHARED_RANK = 32
+"""Of the adapters on another task's segmenter: all of what its finer stages can do."""
 UNET_RATE = 0.3
 """Of a pretrained U-Net's encoder, relative to the decoder that begins by chance."""
 Say = Callable[[str], None]
@@ -81,8 +81,9 @@ def finetune_by_tier(
     are those of a project's versions (:mod:`napari_cmr.learn.tiers`). Of a pretrained encoder
     ``head`` leaves the encoder as it is, ``lora`` moves its last stages or blocks by low-rank
     adapters, ``full`` moves all of it, earlier layers more slowly; decoder and localiser are
-    trained in each. A start that is a segmenter of another task is left as it is by ``lora``, which
-    adds adapters to all of its layers and a last layer, and writes nothing else but a localiser.
+    trained in each. Of a segmenter of another task ``lora`` leaves the encoder and the decoder's
+    coarsest step as they are, with adapters, trains the finer decoder and a last layer, and writes
+    nothing else but a localiser.
 
     Parameters
     ----------

@@ -12,6 +12,9 @@ from napari_cmr.core import ModelError
 from napari_cmr.learn.rates import depth_of
 
 
+COARSE = ("encoder.", "ups.0.", "joins.0.")
+
+
 class LowRank(nn.Module):
     """A weight plus a product of two thin matrices that begins as nothing.
 
@@ -37,18 +40,21 @@ class LowRank(nn.Module):
         return weight + (self.up @ self.down).view_as(weight)
 
 
-def adapt_all(network: nn.Module, given: Collection[str], *, rank: int) -> None:
-    """Freeze what a network was given and put adapters on all of it; the rest is trained.
+def adapt_given(network: nn.Module, given: Collection[str], *, rank: int) -> None:
+    """Freeze a U-Net's encoder and its decoder's coarsest step as given, and put adapters on them.
+
+    The decoder's finer steps, a tenth of the weights, are trained as they are.
 
     Parameters
     ----------
     given
-        Names of the weights that it has from elsewhere.
+        Names of the weights that the network has from elsewhere.
     """
+    frozen = {name for name in given if name.startswith(COARSE)}
     for name, parameter in network.named_parameters():
-        parameter.requires_grad_(name not in given)
+        parameter.requires_grad_(name not in frozen)
     for name, layer in list(_layers(network)):
-        if name in given:
+        if name in frozen:
             _add(layer, rank)
 
 

@@ -21,7 +21,7 @@ from napari_cmr.learn.augment import AugmentConfig, make_view
 from napari_cmr.learn.checkpoint import load_checkpoint, save_checkpoint
 from napari_cmr.learn.consistency import ConsistencyConfig, consistency_loss, draw_pairs
 from napari_cmr.learn.examples import EvenSampler, LabelledFrame
-from napari_cmr.learn.lora import adapt, adapt_all, melt
+from napari_cmr.learn.lora import adapt, adapt_given, melt
 from napari_cmr.learn.losses import partial_segmentation_loss
 from napari_cmr.learn.rates import parameter_groups
 from napari_cmr.learn.start import Start
@@ -71,7 +71,7 @@ class StageConfig(BaseModel):
     )
     adapted: int = Field(default=2, ge=1, description="last stages that have adapters")
     shared: bool = Field(
-        default=False, description="adapters on all that was given, which stays as it is"
+        default=False, description="adapters on all but the finer decoder of what was given"
     )
     drop_path: float = Field(
         default=0.0, ge=0, lt=1, description="chance to leave out a transformer's last branches"
@@ -249,7 +249,7 @@ class _Run:
         given = start.give(network, self.spec) if start else set()
         self.start = start.card.sha256 if start else ""
         if config.shared:
-            adapt_all(network, given, rank=config.adapter_rank)
+            adapt_given(network, given, rank=config.adapter_rank)
         elif config.adapter_rank:
             adapt(network, rank=config.adapter_rank, blocks=config.adapted)
         self.network = network.to(self.device)
