@@ -11,7 +11,6 @@ from torch.nn.utils import parametrize
 from napari_cmr.core import ModelError
 from napari_cmr.learn.rates import depth_of
 
-
 COARSE = ("encoder.", "ups.0.", "joins.0.")
 
 

@@ -191,11 +191,11 @@ def _draw_panel(axes: Any, sheet: _Sheet, phase: int, z: int, *, first: bool) ->
             axes.plot(line[:, 1], line[:, 0], color=contour.colour, linewidth=_LINE)
     axes.set_xlim(columns.start - 0.5, columns.stop - 0.5)
     axes.set_ylim(rows.stop - 0.5, rows.start - 0.5)
-    _write_in(axes, sheet, (0.03, 0.97), _slice_title(sheet, z), va="top", ha="left")
+    _write_in(axes, sheet, (0.03, 0.03), _slice_title(sheet, z), va="bottom", ha="left")
     letters = side_letters(sheet.stack.geometry, z) if first else None
     if letters:
         _write_in(axes, sheet, (0.03, 0.5), letters[0], va="center", ha="left")
-        _write_in(axes, sheet, (0.7, 0.97), letters[1], va="top", ha="center")
+        _write_in(axes, sheet, (0.5, 0.97), letters[1], va="top", ha="center")
 
 
 def _write_in(axes: Any, sheet: _Sheet, at: tuple[float, float], text: str, **how: str) -> None:

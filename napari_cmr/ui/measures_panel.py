@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from napari_cmr.core import Measures, Segmentation, Stack, Structure, View
 from napari_cmr.core.palette import COLOURS
@@ -73,9 +74,12 @@ class MeasuresPanel(QWidget):
         self._words: list[tuple[QLabel, QLabel]] = []
         self.notes = QLabel()
         self.notes.setWordWrap(True)
+        self.doubts = QLabel()
+        self.doubts.linkActivated.connect(self._show_notes)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(self._table())
+        layout.addWidget(self.doubts)
         layout.addWidget(self.curve)
         self.phases = self._phase_buttons()
         layout.addWidget(self.phases)
@@ -108,11 +112,16 @@ class MeasuresPanel(QWidget):
             self.ed.setText(_DASH)
             self.es.setText(_DASH)
             self.notes.clear()
+            self.doubts.hide()
             return
         self.curve.show_measures(measures)
         self.ed.setText(_phase_text(measures, measures.ed_phase))
         self.es.setText(_phase_text(measures, measures.es_phase))
-        self.notes.setText("\n".join(_notes(measures, segmentation, stack)))
+        doubts = _doubts(measures, segmentation, stack)
+        self.notes.setText("\n".join(_notes(measures, segmentation, doubts)))
+        self.doubts.setText(f"<a href='#'>{_counted(doubts)}</a>")
+        self.doubts.setToolTip("\n".join(doubts))
+        self.doubts.setVisible(bool(doubts))
 
     def _show_rows(self, names: frozenset[str]) -> None:
         for row, words in zip(_ROWS, self._words, strict=True):
@@ -124,6 +133,14 @@ class MeasuresPanel(QWidget):
                     self.values[name].setVisible(name in kept)
         for head, of in zip(self._heads, ("lv", "rv"), strict=True):
             head.setVisible(any(getattr(row, of) in names for row in _ROWS))
+
+    def _show_notes(self) -> None:
+        """Bring the sentences into sight, which may lie below what a small screen shows."""
+        area = self.parentWidget()
+        while area is not None and not isinstance(area, QScrollArea):
+            area = area.parentWidget()
+        if area is not None:
+            area.ensureWidgetVisible(self.notes)
 
     def show_phase(self, phase: int) -> None:
         """Move the curve's line."""
@@ -228,13 +245,27 @@ def _phase_text(measures: Measures, phase: int) -> str:
     return f"phase {phase}{time}"
 
 
-def _notes(measures: Measures, segmentation: Segmentation | None, stack: Stack | None) -> list[str]:
+def _doubts(
+    measures: Measures, segmentation: Segmentation | None, stack: Stack | None
+) -> list[str]:
+    """What speaks against taking the numbers as they stand, a sentence each."""
+    late = stack is not None and is_enhancement(stack)
+    found = segmentation.findings if segmentation is not None else ()
+    notes = [note for note in measures.notes if not (late and note == ONE_PHASE)]
+    return [*map(str, found), *notes]
+
+
+def _counted(doubts: Sequence[str]) -> str:
+    """How many there are, to stand beside the numbers."""
+    return f"\N{WARNING SIGN} {len(doubts)} {'remark' if len(doubts) == 1 else 'remarks'} below"
+
+
+def _notes(
+    measures: Measures, segmentation: Segmentation | None, doubts: Sequence[str]
+) -> list[str]:
     lines = []
-    if segmentation is not None:
-        lines += [f"Contours by {segmentation.model}."] if segmentation.model else []
-        lines += [str(finding) for finding in segmentation.findings]
+    if segmentation is not None and segmentation.model:
+        lines.append(f"Contours by {segmentation.model}.")
     if measures.phases_set_by == "reader":
         lines.append("ED and ES were set by the reader.")
-    late = stack is not None and is_enhancement(stack)
-    lines += [note for note in measures.notes if not (late and note == ONE_PHASE)]
-    return [*lines, f"{measures.papillary_convention.capitalize()}."]
+    return [*lines, *doubts, f"{measures.papillary_convention.capitalize()}."]

@@ -210,6 +210,19 @@ def test_setting_es_by_hand_changes_ef_and_can_be_taken_back(segmented, viewer, 
     assert segmented.measures.values["ef_percent"].text() == "56"
 
 
+def test_what_speaks_against_the_numbers_is_counted_beside_them(segmented, viewer, qtbot):
+    measures = segmented.measures
+    assert not measures.doubts.isVisible()
+    click(qtbot, measures.set_es)  # both in the phase on show
+    assert "1 remark below" in measures.doubts.text()
+    assert "there is no EF" in measures.doubts.toolTip()
+    segmented.resize(segmented.width(), 300)
+    qtbot.waitUntil(lambda: measures.notes.visibleRegion().isEmpty(), timeout=WAIT_MS)
+    reveal(measures.doubts)
+    qtbot.mouseClick(measures.doubts, LEFT, pos=QPoint(20, measures.doubts.height() // 2))
+    qtbot.waitUntil(lambda: not measures.notes.visibleRegion().isEmpty(), timeout=WAIT_MS)
+
+
 def test_what_was_said_in_one_tab_does_not_stay_under_another(dock):
     dock.say("Saved.")
     assert dock.message.isVisible()
