@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from qtpy.QtCore import QTimer
 
 from napari_cmr import io
-from napari_cmr.core import Cancel, InputError, Measures, Progress, Stack
+from napari_cmr.core import Cancel, InputError, Measures, Progress, Segmentation, Stack
 from napari_cmr.io import Catalogue
 from napari_cmr.review import (
     Corrected,
@@ -72,7 +72,9 @@ class Panels(Protocol):
     def set_can_save(self, can_save: bool) -> None:
         """There is, or is not, something to save."""
 
-    def show_numbers(self, measures: Measures | None, stack: Stack | None) -> None:
+    def show_numbers(
+        self, measures: Measures | None, segmentation: Segmentation | None, stack: Stack | None
+    ) -> None:
         """Keep the main numbers in sight."""
 
     def bring(self, tab: Tab) -> None:
@@ -400,7 +402,7 @@ class Coordinator:
     def _draw_numbers(self) -> None:
         session, panels = self.session, self._panels
         panels.set_can_save(session.segmentation is not None)
-        panels.show_numbers(session.measures, session.stack)
+        panels.show_numbers(session.measures, session.segmentation, session.stack)
         self.beside.show_numbers()
         panels.measures.show_measures(session.measures, session.segmentation, session.stack)
         panels.measures.show_phase(self.stage.phase)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_cmr.core import InputError, Measures, Stack
+from napari_cmr.core import InputError, Measures, Segmentation, Stack
 from napari_cmr.io import Catalogue
 from napari_cmr.report.style import RESEARCH_USE
 from napari_cmr.review import Predictor, Project, ReviewSession
@@ -109,9 +109,14 @@ class CardiacDock(QWidget):
             + ("#a33a1a;" if error else "#3c5f7a;")
         )
 
-    def show_numbers(self, measures: Measures | None, stack: Stack | None = None) -> None:
+    def show_numbers(
+        self,
+        measures: Measures | None,
+        segmentation: Segmentation | None = None,
+        stack: Stack | None = None,
+    ) -> None:
         """Keep the main numbers in sight under the tabs that have no table of them."""
-        self.numbers.setText("" if measures is None else summary(measures, stack))
+        self.numbers.setText("" if measures is None else summary(measures, segmentation, stack))
         self._hide_numbers()
 
     def bring(self, tab: Tab) -> None:

@@ -13,6 +13,7 @@ from napari_cmr.core.palette import COLOURS
 from napari_cmr.measure.cardiac_function import ONE_PHASE
 from napari_cmr.review.enhancement import is_enhancement
 from napari_cmr.ui.curve import VolumeCurve
+from napari_cmr.ui.tabs import Tab
 
 _DASH = "\N{EN DASH}"
 
@@ -119,7 +120,7 @@ class MeasuresPanel(QWidget):
         self.es.setText(_phase_text(measures, measures.es_phase))
         doubts = _doubts(measures, segmentation, stack)
         self.notes.setText("\n".join(_notes(measures, segmentation, doubts)))
-        self.doubts.setText(f"<a href='#'>{_counted(doubts)}</a>")
+        self.doubts.setText(f"<a href='#'>{_counted(doubts)} below</a>")
         self.doubts.setToolTip("\n".join(doubts))
         self.doubts.setVisible(bool(doubts))
 
@@ -204,8 +205,13 @@ class MeasuresPanel(QWidget):
             self.phase_wanted.emit(getattr(self._measures, phase))
 
 
-def summary(measures: Measures, stack: Stack | None = None) -> str:
-    """The main numbers, those that there are and make sense of the stack: a line a ventricle."""
+def summary(
+    measures: Measures, segmentation: Segmentation | None = None, stack: Stack | None = None
+) -> str:
+    """The main numbers, those that there are and make sense of the stack: a line a ventricle.
+
+    A last line counts what speaks against them.
+    """
     lines, shown = [], names_shown(stack)
     for title, names in (
         ("LV", ("edv_ml", "esv_ml", "ef_percent", "mass_g")),
@@ -218,6 +224,8 @@ def summary(measures: Measures, stack: Stack | None = None) -> str:
             if name is not None and getattr(measures, name) is not None
         ]
         lines += [f"<b>{title}</b> {', '.join(parts)}"] if parts else []
+    if lines and (doubts := _doubts(measures, segmentation, stack)):
+        lines.append(f"{_counted(doubts)} in the tab {Tab.SEGMENT.value}")
     return "<br>".join(lines) or ("No volumes yet." if shown else "")
 
 
@@ -257,7 +265,7 @@ def _doubts(
 
 def _counted(doubts: Sequence[str]) -> str:
     """How many there are, to stand beside the numbers."""
-    return f"\N{WARNING SIGN} {len(doubts)} {'remark' if len(doubts) == 1 else 'remarks'} below"
+    return f"\N{WARNING SIGN} {len(doubts)} {'remark' if len(doubts) == 1 else 'remarks'}"
 
 
 def _notes(

@@ -221,6 +221,9 @@ def test_what_speaks_against_the_numbers_is_counted_beside_them(segmented, viewe
     reveal(measures.doubts)
     qtbot.mouseClick(measures.doubts, LEFT, pos=QPoint(20, measures.doubts.height() // 2))
     qtbot.waitUntil(lambda: not measures.notes.visibleRegion().isEmpty(), timeout=WAIT_MS)
+    reveal(segmented.studies)
+    assert segmented.numbers.isVisible()
+    assert "1 remark in the tab Segment" in segmented.numbers.text()
 
 
 def test_what_was_said_in_one_tab_does_not_stay_under_another(dock):
