@@ -66,6 +66,10 @@ def finetune(
     localiser_steps: Annotated[
         int | None, typer.Option(min=0, help="Steps of the localiser; 0 keeps that of the start.")
     ] = None,
+    localiser: Annotated[
+        str | None,
+        typer.Option(help="A model of the task whose localiser is taken as it is: name or folder."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same model, on one CPU.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
     config: Annotated[
@@ -88,7 +92,8 @@ def finetune(
     for path in unlabelled or ():
         _check_manifest(path)
     if task in HEADS:
-        if _any_given(encoder, weight, steps, localiser_steps, config, heart_crop, unlabelled):
+        own = (encoder, weight, steps, localiser_steps, localiser, config, heart_crop, unlabelled)
+        if _any_given(*own):
             raise InputError(
                 f"For {task} a head is fitted to frozen features; it takes --manifest, --start, "
                 "--out, --seed, --threads, --name and --version only."
@@ -105,7 +110,8 @@ def finetune(
         )
         return
     if task == landmarks.TASK:
-        if _any_given(encoder, weight, localiser_steps, config, heart_crop, unlabelled):
+        own = (encoder, weight, localiser_steps, localiser, config, heart_crop, unlabelled)
+        if _any_given(*own):
             raise InputError(
                 "For landmarks heat maps are fitted on a frozen segmenter, which --start names; "
                 "they take --manifest, --out, --steps, --seed, --threads, --name and --version."
@@ -122,10 +128,10 @@ def finetune(
         )
         return
     if task == echo.TASK:
-        if _any_given(localiser_steps, heart_crop, unlabelled):
+        if _any_given(localiser_steps, localiser, heart_crop, unlabelled):
             raise InputError(
-                f"--localiser-steps, --heart-crop and --unlabelled are not for {echo.TASK}, which "
-                "sees the whole picture."
+                "--localiser-steps, --localiser, --heart-crop and --unlabelled are not for "
+                f"{echo.TASK}, which sees the whole picture."
             )
         echo.finetune(
             manifest,
@@ -159,6 +165,7 @@ def finetune(
         "version": version,
         "weights": weight or None,
         "start": start,
+        "localiser": localiser,
         "heart_crop": heart_crop,
         "unlabelled": unlabelled or (),
         "threads": threads,

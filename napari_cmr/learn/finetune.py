@@ -20,7 +20,7 @@ from napari_cmr.learn.examples import LabelledFrame, LabelledRow, frames_of, loa
 from napari_cmr.learn.label_faults import refuse_two_of_a_name, refuse_wrong_map
 from napari_cmr.learn.segmentation_tasks import SEGMENTATION_TASKS
 from napari_cmr.learn.segmenter import SegmenterConfig, StageConfig, Trained, train_stage
-from napari_cmr.learn.start import read_start
+from napari_cmr.learn.start import read_start, start_of
 from napari_cmr.nets import (
     Card,
     Heart,
@@ -51,6 +51,7 @@ def finetune_segmenter(
     version: str,
     weights: Sequence[float] | None = None,
     start: str | Path | None = None,
+    localiser: str | Path | None = None,
     heart_crop: bool = False,
     unlabelled: Sequence[Path] = (),
     terms: str = TERMS,
@@ -74,6 +75,8 @@ def finetune_segmenter(
     start
         A pretrained encoder, or a whole segmenter with its localiser, by its shelf name or
         folder: training begins from its weights, with its networks. By chance if None.
+    localiser
+        A model of the task, by its shelf name or folder, whose localiser is taken as it is.
     heart_crop
         Whether training crops lie round the heart that the shelf's localiser finds (the
         picture's middle where it finds none), as in use; round the labelled heart if not.
@@ -107,7 +110,12 @@ def finetune_segmenter(
     if begun is not None and begun.whole is not None and begun.card.task != task:
         begun = begun.for_another_task(config.segmenter.channels)
     config = config.begun_from(begun) if begun else config
-    if config.localiser.steps == 0 and (begun is None or begun.whole is None):
+    finding = begun.localiser() if begun else None
+    if localiser is not None:
+        finding = start_of(load_model(localiser, task=task), "localiser")
+        as_it_is = config.localiser.model_copy(update=finding.network | {"steps": 0})
+        config = config.model_copy(update={"localiser": as_it_is})
+    if config.localiser.steps == 0 and finding is None:
         raise InputError("A localiser is trained in no steps only where the start has one.")
     train, held = split_rows(manifests)
     counts = {p: len({r.subject for r in rows}) for p, rows in train.items()}
@@ -127,6 +135,8 @@ def finetune_segmenter(
         "start": begun.record() if begun else "scratch",
         "heart_crop": crops.record() if crops else "round the labels",
     }
+    if localiser is not None and finding is not None:
+        recipe["localiser_of"] = finding.record()
 
     def run_stage(role: str, stage: StageConfig, **more: Any) -> Trained:
         def with_batch(batch: int, on: torch.device) -> Trained:
@@ -145,7 +155,7 @@ def finetune_segmenter(
 
         return within_memory(with_batch, batch=stage.batch, device=device(), say=say)
 
-    localiser = run_stage("localiser", config.localiser, start=begun.localiser() if begun else None)
+    localised = run_stage("localiser", config.localiser, start=finding)
 
     test_time: dict[str, Any] = {"one_heart": config.one_heart}
     if config.heart_size is not None:
@@ -180,10 +190,10 @@ def finetune_segmenter(
         )
 
     def model_of(network: nn.Module, spec: Network) -> Model:
-        stages = {"localiser": localiser, "segmenter": Trained(spec, network, 0.0, 0)}
+        stages = {"localiser": localised, "segmenter": Trained(spec, network, 0.0, 0)}
         quick = test_time | {"flips": ()}
         card = card_of(stages, {}).model_copy(update={"test_time": quick})
-        return Model(card, {"localiser": localiser.network, "segmenter": network})
+        return Model(card, {"localiser": localised.network, "segmenter": network})
 
     def validate(network: nn.Module, spec: Network) -> dict[str, float]:
         measured = measure_held(held, model_of(network, spec), surfaces=False)
@@ -198,7 +208,7 @@ def finetune_segmenter(
         return {"score": sum(means) / len(means), **kept}
 
     judge = validate if any(held.values()) else None
-    finder = model_of(localiser.network, localiser.spec)
+    finder = model_of(localised.network, localised.spec)
     joining = _unlabelled(labelled, unlabelled, finder)
     labelled.clear()  # the frames that train are copies; whole cines are large
     if joining:
@@ -212,7 +222,7 @@ def finetune_segmenter(
         validate_every=config.validate_every,
         on_step=on_step,
     )
-    stages = {"localiser": localiser, "segmenter": segmenter}
+    stages = {"localiser": localised, "segmenter": segmenter}
     networks = {role: stage.network for role, stage in stages.items()}
     metrics = measure_held(held, Model(card_of(stages, {}), networks), surfaces=True)
     if base is not None and start is not None:

@@ -132,7 +132,7 @@ def test_images_that_should_join_a_training_are_missed_before_it_begins(run_here
     ("task", "option"),
     [
         ("view_cls", ("--localiser-steps", 0)),
-        ("landmarks", ("--localiser-steps", 0)),
+        ("landmarks", ("--localiser", "cine-sax-unet")),
         ("echo_lv_seg", ("--localiser-steps", 0)),
         ("echo_lv_seg", ("--heart-crop",)),
     ],

@@ -12,11 +12,13 @@ from napari_cmr.core import InputError
 from napari_cmr.learn import finetune_tiers
 from napari_cmr.learn.finetune import finetune_segmenter
 from napari_cmr.learn.finetune_tiers import finetune_by_tier
+from napari_cmr.learn.lora import adapt_given
 from napari_cmr.learn.segmenter import SegmenterConfig
 from napari_cmr.learn.tiers.head import HeadConfig
 from napari_cmr.learn.tiers.tier import FullConfig, LoraConfig
 from napari_cmr.learn.versions import choosing
 from napari_cmr.nets import load_model, read_card
+from napari_cmr.nets.unet import UNet
 from tests.learn.corrected import write_cases, write_start
 from tests.learn.test_finetune import stage
 from tests.learn.test_start import CHANNELS, GRID, VIT, pretrained
@@ -192,6 +194,33 @@ def test_lora_on_another_tasks_segmenter_keeps_it_and_writes_what_it_adds(
     assert not biases & kept  # what was given stays
     own = made.networks["segmenter"].state_dict()
     assert all(torch.equal(own[name], theirs[name]) for name in biases)
+
+
+def test_what_a_segmenter_was_given_is_adapted_but_for_its_finer_decoder():
+    network = UNet(3, (4, 8, 16))
+    given = {name for name in network.state_dict() if not name.startswith("head.")}
+    adapt_given(network, given, rank=2)
+    frozen = {name for name, p in network.named_parameters() if not p.requires_grad}
+    trained = {name for name, p in network.named_parameters() if p.requires_grad}
+    assert all(name.startswith(("encoder.", "ups.0.", "joins.0.")) for name in frozen)
+    assert not any(
+        name.startswith(("encoder.", "ups.0.", "joins.0.")) and not name.endswith((".up", ".down"))
+        for name in trained
+    )
+    assert any(name.startswith("ups.1.") for name in trained)
+    assert {"head.weight", "head.bias"} <= trained
+
+
+def test_another_models_localiser_is_taken_as_it_is(tmp_path, cases, start):
+    out = tmp_path / "out"
+    card = finetune_segmenter(
+        [cases], out, small(), name="n", version="1", threads=1, localiser=start,
+        say=lambda _: None,
+    )  # fmt: skip
+    assert not moved(start, out, "localiser")
+    assert moved(start, out)
+    assert card.recipe["localiser"]["steps"] == 0
+    assert card.recipe["localiser_of"]["sha256"] == load_model(start).card.sha256
 
 
 def test_settings_that_add_to_a_segmenter_need_one(tmp_path, cases):
