@@ -10,12 +10,14 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QScrollArea, QVBoxL
 
 from napari_cmr.core import Measures, Segmentation, Stack, Structure, View
 from napari_cmr.core.palette import COLOURS
+from napari_cmr.measure import stroke_volumes_differ
 from napari_cmr.measure.cardiac_function import ONE_PHASE
 from napari_cmr.review.enhancement import is_enhancement
 from napari_cmr.ui.curve import VolumeCurve
 from napari_cmr.ui.tabs import Tab
 
 _DASH = "\N{EN DASH}"
+_AMBER = "#f0b45a"
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ class MeasuresPanel(QWidget):
         self.es.setText(_phase_text(measures, measures.es_phase))
         doubts = _doubts(measures, segmentation, stack)
         self.notes.setText("\n".join(_notes(measures, segmentation, doubts)))
-        self.doubts.setText(f"<a href='#'>{_counted(doubts)} below</a>")
+        self.doubts.setText(f"<a href='#' style='color:{_AMBER}'>{_counted(doubts)} below</a>")
         self.doubts.setToolTip("\n".join(doubts))
         self.doubts.setVisible(bool(doubts))
 
@@ -260,7 +262,7 @@ def _doubts(
     late = stack is not None and is_enhancement(stack)
     found = segmentation.findings if segmentation is not None else ()
     notes = [note for note in measures.notes if not (late and note == ONE_PHASE)]
-    return [*map(str, found), *notes]
+    return [*map(str, found), *notes, *map(str, stroke_volumes_differ(measures))]
 
 
 def _counted(doubts: Sequence[str]) -> str:
