@@ -42,7 +42,7 @@ class LowRank(nn.Module):
 def adapt_given(network: nn.Module, given: Collection[str], *, rank: int) -> None:
     """Freeze a U-Net's encoder and its decoder's coarsest step as given, and put adapters on them.
 
-    The decoder's finer steps, a tenth of the weights, are trained as they are.
+    The decoder's finer steps, an eighth of the weights, are trained as they are.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from napari_cmr.core import InputError
 
 Settings = TypeVar("Settings", bound=BaseModel)
-TOLD_ELSEWHERE = ("start", "heart_crop", "weights")
+TOLD_ELSEWHERE = ("start", "localiser_of", "heart_crop", "weights")
 """What a card's recipe says beside the settings."""
 
 

@@ -14,6 +14,7 @@ from napari_cmr.learn.finetune import finetune_segmenter
 from napari_cmr.learn.finetune_tiers import finetune_by_tier
 from napari_cmr.learn.lora import adapt_given
 from napari_cmr.learn.segmenter import SegmenterConfig
+from napari_cmr.learn.settings import read_settings
 from napari_cmr.learn.tiers.head import HeadConfig
 from napari_cmr.learn.tiers.tier import FullConfig, LoraConfig
 from napari_cmr.learn.versions import choosing
@@ -221,6 +222,7 @@ def test_another_models_localiser_is_taken_as_it_is(tmp_path, cases, start):
     assert moved(start, out)
     assert card.recipe["localiser"]["steps"] == 0
     assert card.recipe["localiser_of"]["sha256"] == load_model(start).card.sha256
+    assert read_settings(out / "card.json", small()).localiser.steps == 0
 
 
 def test_settings_that_add_to_a_segmenter_need_one(tmp_path, cases):
