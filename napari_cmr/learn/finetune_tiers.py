@@ -39,8 +39,6 @@ TRIAL_STEPS = 40
 """Of each tier on each fold where only an encoder was pretrained; more took hours on a CPU."""
 SHARED_RANK = 32
 """Of the adapters on another task's segmenter: all of what its finer stages can do."""
-SHARED_RATE = 4.0
-"""Of those adapters, relative to the rest: a product of two small factors moves slowly."""
 UNET_RATE = 0.3
 """Of a pretrained U-Net's encoder, relative to the decoder that begins by chance."""
 Say = Callable[[str], None]
@@ -173,7 +171,7 @@ def _stage(stage: StageConfig, tier: str, start: Start) -> StageConfig:
 def _sharing(config: SegmenterConfig, start: Start) -> SegmenterConfig:
     """A training that leaves another task's segmenter as it is and adds to it."""
     same = {name: start.network[name] for name in ("encoder", "channels", "neighbours")}
-    own = {"shared": True, "adapter_rank": SHARED_RANK, "adapter_rate": SHARED_RATE}
+    own = {"shared": True, "adapter_rank": SHARED_RANK}
     return config.model_copy(update={"segmenter": config.segmenter.model_copy(update=same | own)})
 
 

@@ -11,16 +11,10 @@ from torch import nn
 
 _DEPTH = re.compile(r"(?:stages|blocks)\.(\d+)\.")
 _CLOSING = "transformer.norm."  # after the last block
-_ADAPTER = ".parametrizations."
 
 
 def parameter_groups(
-    network: nn.Module,
-    started: Collection[str],
-    *,
-    rate: float,
-    layer_decay: float,
-    adapter_rate: float = 1.0,
+    network: nn.Module, started: Collection[str], *, rate: float, layer_decay: float
 ) -> list[dict[str, Any]]:
     """The optimizer's groups, each with the ``scale`` of its learning rate.
 
@@ -33,8 +27,6 @@ def parameter_groups(
     layer_decay
         What each stage or block is slower than the one after it, as in the layer-wise decay of
         ELECTRA (Clark et al., ICLR 2020) and BEiT.
-    adapter_rate
-        Rate of low-rank adapters, relative to the others'.
 
     Returns
     -------
@@ -49,8 +41,6 @@ def parameter_groups(
         if name in depths:
             above = 0 if _CLOSING in name else deepest - depths[name]
             scale = rate * layer_decay**above
-        elif _ADAPTER in name:
-            scale = adapter_rate
         groups[scale].append(parameter)
     return [{"params": groups[scale], "scale": scale} for scale in sorted(groups)]
 

@@ -69,9 +69,6 @@ class StageConfig(BaseModel):
     adapter_rank: int = Field(
         default=0, ge=0, description="of the adapters that move a started encoder; 0: all of it"
     )
-    adapter_rate: float = Field(
-        default=1.0, gt=0, description="learning rate of adapters, relative to the rest's"
-    )
     adapted: int = Field(default=2, ge=1, description="last stages that have adapters")
     shared: bool = Field(
         default=False, description="adapters on all but the finer decoder of what was given"
@@ -264,7 +261,6 @@ class _Run:
             self.pretrained,
             rate=config.encoder_rate,
             layer_decay=config.layer_decay,
-            adapter_rate=config.adapter_rate,
         )
         self.optimizer = torch.optim.AdamW(
             groups, lr=config.learning_rate, weight_decay=config.weight_decay
