@@ -91,9 +91,11 @@ def finetune(
         _check_manifest(path, need_labels=task not in HEADS)
     for path in unlabelled or ():
         _check_manifest(path)
+    of_a_segmenter = (
+        encoder, weight, localiser_steps, localiser, config, heart_crop, unlabelled,
+    )  # fmt: skip
     if task in HEADS:
-        own = (encoder, weight, steps, localiser_steps, localiser, config, heart_crop, unlabelled)
-        if _any_given(*own):
+        if _any_given(steps, *of_a_segmenter):
             raise InputError(
                 f"For {task} a head is fitted to frozen features; it takes --manifest, --start, "
                 "--out, --seed, --threads, --name and --version only."
@@ -110,8 +112,7 @@ def finetune(
         )
         return
     if task == landmarks.TASK:
-        own = (encoder, weight, localiser_steps, localiser, config, heart_crop, unlabelled)
-        if _any_given(*own):
+        if _any_given(*of_a_segmenter):
             raise InputError(
                 "For landmarks heat maps are fitted on a frozen segmenter, which --start names; "
                 "they take --manifest, --out, --steps, --seed, --threads, --name and --version."
@@ -147,6 +148,8 @@ def finetune(
             version=version,
         )
         return
+    if localiser is not None and localiser_steps:
+        raise InputError("--localiser is taken as it is; leave --localiser-steps out.")
     if encoder is not None:
         raise InputError(f"An encoder is chosen for {echo.TASK} only; here --start brings one.")
     from napari_cmr.learn import SEGMENTATION_TASKS, finetune_by_tier, finetune_segmenter

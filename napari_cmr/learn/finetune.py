@@ -116,7 +116,9 @@ def finetune_segmenter(
         as_it_is = config.localiser.model_copy(update=finding.network | {"steps": 0})
         config = config.model_copy(update={"localiser": as_it_is})
     if config.localiser.steps == 0 and finding is None:
-        raise InputError("A localiser is trained in no steps only where the start has one.")
+        raise InputError(
+            "A localiser is trained in no steps only where the start has one or --localiser does."
+        )
     train, held = split_rows(manifests)
     counts = {p: len({r.subject for r in rows}) for p, rows in train.items()}
     shares = list(weights) if weights else [float(n) for n in counts.values()]

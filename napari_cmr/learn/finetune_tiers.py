@@ -95,8 +95,8 @@ def finetune_by_tier(
     steps
         Of the tier; its own number if None.
     more
-        ``weights``, ``heart_crop`` and ``unlabelled`` as of :func:`finetune_segmenter`. The head
-        on a whole model has no use for them, and says so.
+        ``weights``, ``localiser``, ``heart_crop`` and ``unlabelled`` as of
+        :func:`finetune_segmenter`. The head on a whole model has no use for them, and says so.
 
     Raises
     ------

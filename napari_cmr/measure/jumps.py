@@ -27,16 +27,17 @@ def jump_notes(volumes: FloatArray, ed: int, es: int) -> list[str]:
         Phases of end diastole and end systole.
     """
     n = len(volumes)
-    if n < FEWEST_PHASES or not np.isfinite(volumes).all():
+    if n < FEWEST_PHASES or ed == es or not np.isfinite(volumes).all():
         return []
     allowed = STANDS_OUT * abs(volumes[ed] - volumes[es])
     away = np.abs(volumes - (np.roll(volumes, 1) + np.roll(volumes, -1)) / 2)
     phase = int(away.argmax())
     if away[phase] > allowed:
         role = {ed: " (ED)", es: " (ES)"}.get(phase, "")
+        rests = "ED, ES and EF" if role else "the curve and its rates"
         return [
             f"The LV volume of phase {phase}{role} stands out from those beside it: look at its "
-            "basal slices; ED, ES and EF may rest on them."
+            f"basal slices; {rests} may rest on them."
         ]
     fall = volumes[ed] - volumes[(ed + 1) % n]
     if fall > allowed:

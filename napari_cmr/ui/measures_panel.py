@@ -12,6 +12,7 @@ from napari_cmr.core import Measures, Segmentation, Stack, Structure, View
 from napari_cmr.core.palette import COLOURS
 from napari_cmr.measure import stroke_volumes_differ
 from napari_cmr.measure.cardiac_function import ONE_PHASE
+from napari_cmr.measure.one_plane import NO_VOLUMES
 from napari_cmr.review.enhancement import is_enhancement
 from napari_cmr.ui.curve import VolumeCurve
 from napari_cmr.ui.tabs import Tab
@@ -227,7 +228,8 @@ def summary(
         ]
         lines += [f"<b>{title}</b> {', '.join(parts)}"] if parts else []
     if lines and (doubts := _doubts(measures, segmentation, stack)):
-        lines.append(f"{_counted(doubts)} in the tab {Tab.SEGMENT.value}")
+        where = f"{_counted(doubts)} in the tab {Tab.SEGMENT.value}"
+        lines.append(f"<span style='color:{_AMBER}'>{where}</span>")
     return "<br>".join(lines) or ("No volumes yet." if shown else "")
 
 
@@ -259,9 +261,9 @@ def _doubts(
     measures: Measures, segmentation: Segmentation | None, stack: Stack | None
 ) -> list[str]:
     """What speaks against taking the numbers as they stand, a sentence each."""
-    late = stack is not None and is_enhancement(stack)
     found = segmentation.findings if segmentation is not None else ()
-    notes = [note for note in measures.notes if not (late and note == ONE_PHASE)]
+    known = {NO_VOLUMES} | ({ONE_PHASE} if stack is not None and is_enhancement(stack) else set())
+    notes = [note for note in measures.notes if note not in known]
     return [*map(str, found), *notes, *map(str, stroke_volumes_differ(measures))]
 
 
@@ -278,4 +280,5 @@ def _notes(
         lines.append(f"Contours by {segmentation.model}.")
     if measures.phases_set_by == "reader":
         lines.append("ED and ES were set by the reader.")
+    lines += [note for note in measures.notes if note == NO_VOLUMES]
     return [*lines, *doubts, f"{measures.papillary_convention.capitalize()}."]

@@ -144,6 +144,14 @@ def test_an_option_that_would_be_ignored_is_refused(run_here, tmp_path, task, op
     assert task in one_sentence(run_here(*common, *option, code=2))
 
 
+def test_a_localiser_taken_as_it_is_is_not_trained(run_here, tmp_path):
+    (tmp_path / "a.nii").touch()
+    (tmp_path / "m.csv").write_text("subject,image,label\na,a.nii,a.nii\n")
+    asked = ("--localiser", "cine-sax-unet", "--localiser-steps", 7)
+    told = run_here("finetune", "--manifest", "m.csv", "--out", "out", *asked, code=2)
+    assert "leave --localiser-steps out" in one_sentence(told)
+
+
 def test_a_task_without_a_head(run, tmp_path):
     (tmp_path / "m.csv").write_text("subject,image\n")
     said = one_sentence(run("evaluate", "--task", "sorcery", "--manifest", "m.csv", code=2))

@@ -48,6 +48,8 @@ def test_segment_draws_the_cavity_and_shows_areas_lengths_and_no_volume(
     assert all(label.isHidden() for label in dock.measures.values.values())
     assert not dock.measures.phases.isHidden()  # ED and ES can be set
     assert dock.numbers.text() == ""
+    assert dock.measures.doubts.isHidden()  # that a plane has no volume speaks against nothing
+    assert "not measured on one long-axis plane" in dock.measures.notes.text()
     measures = dock.session.measures
     assert measures.edv_ml is measures.ef_percent is measures.mass_g is None
     assert measures.phases_set_by == "area curve"

@@ -16,12 +16,22 @@ def test_a_smooth_curve_has_no_note():
     assert jump_notes(SMOOTH, 0, 9) == []
 
 
-@pytest.mark.parametrize(("phase", "role"), [(0, " (ED)"), (9, " (ES)"), (14, "")])
-def test_a_phase_that_stands_out_is_named_with_its_role(phase, role):
+@pytest.mark.parametrize(
+    ("phase", "role", "rests"),
+    [(0, " (ED)", "ED, ES and EF"), (9, " (ES)", "ED, ES and EF"), (14, "", "the curve")],
+)
+def test_a_phase_that_stands_out_is_named_with_what_rests_on_it(phase, role, rests):
     volumes = SMOOTH.copy()
     volumes[phase] += 30
     (note,) = jump_notes(volumes, 0, 9)
     assert f"phase {phase}{role} stands out" in note
+    assert f"; {rests}" in note
+
+
+def test_one_phase_for_both_leaves_nothing_to_rest_on_it():
+    volumes = SMOOTH.copy()
+    volumes[14] += 30
+    assert jump_notes(volumes, 5, 5) == []
 
 
 def test_a_fall_right_after_ed_is_told_with_its_share():
