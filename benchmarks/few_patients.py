@@ -174,7 +174,7 @@ def predicted(model: Path, others: Path) -> Path:
     print(f"{len(believed)} of {len(rows)} predicted pictures are believed")
     table = folder / "believed.csv"
     told = {"split": "train", "label_map": "cmr", "scribble": ""}
-    _write(table, [r.columns | told | {"image": r.image, "label": r.label} for r in believed])
+    write_rows(table, [r.columns | told | {"image": r.image, "label": r.label} for r in believed])
     return table
 
 
@@ -200,7 +200,9 @@ def write_manifests(patients: int, out: Path, data: Path) -> tuple[Path, Path]:
     ours = [r | {"label": str(data / r["label"]), "scribble": ""} for r in chosen + held]
     names = {r["subject"] for r in chosen + held}
     others = [r | {"label": "", "scribble": ""} for r in rows if r["subject"] not in names]
-    return _write(out / f"acdc{patients}.csv", ours), _write(out / f"rest{patients}.csv", others)
+    return write_rows(out / f"acdc{patients}.csv", ours), write_rows(
+        out / f"rest{patients}.csv", others
+    )
 
 
 def report(rows: list[dict[str, Any]]) -> str:
@@ -224,7 +226,7 @@ def report(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _write(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
+def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()

@@ -30,8 +30,8 @@ def scan(path: StudyPath, resample_time: ResampleTime = False, json: JsonFile = 
     for entry in catalogue.entries:
         t, z, y, x = entry.shape
         typer.echo(
-            f"{entry.stack_id}: {entry.view} {entry.sequence}, {t} phases x {z} slices, "
-            f"{y} x {x} pixels, {entry.n_files} files ({entry.view_basis})"
+            f"{entry.stack_id}: {entry.view} {entry.sequence}, {_n(t, 'phase')} x "
+            f"{_n(z, 'slice')}, {y} x {x} pixels, {_n(entry.n_files, 'file')} ({entry.view_basis})"
         )
         for finding in entry.findings:
             typer.echo(f"  {finding}")
@@ -95,3 +95,7 @@ def phantom(
 
     write_phantom(out, format, seed, sequence, phases)
     typer.echo(f"wrote {out}")
+
+
+def _n(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

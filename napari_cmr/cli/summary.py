@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from napari_cmr.core import Measures, View
-from napari_cmr.measure import Measurement, stroke_volumes_differ
+from napari_cmr.measure import Measurement
 from napari_cmr.measure.cardiac_function import ONE_PHASE
 from napari_cmr.report.style import RESEARCH_USE
 from napari_cmr.review import ReviewSession
@@ -63,8 +63,6 @@ def print_measures(session: ReviewSession) -> None:
         typer.echo(rows(plane))
     if stack.view in (View.SAX, View.UNKNOWN):
         typer.echo(table(measures, enhancement=is_enhancement(stack)))
-        for finding in stroke_volumes_differ(measures):
-            typer.echo(f"note: {finding}")
     else:
         typer.echo("\n".join(f"note: {note}" for note in measures.notes))
     findings = () if plane is None else plane.findings

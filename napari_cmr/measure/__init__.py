@@ -3,7 +3,7 @@
 from napari_cmr.measure.aha import SegmentModel, segment_map, segment_model
 from napari_cmr.measure.cardiac_function import MYOCARDIAL_DENSITY_G_PER_ML, function
 from napari_cmr.measure.cine_numbers import cine_measurement
-from napari_cmr.measure.clinical import Clinical, clinical_numbers, stroke_volumes_differ
+from napari_cmr.measure.clinical import Clinical, clinical_numbers
 from napari_cmr.measure.discs import disc_volume, disc_volume_of_mask
 from napari_cmr.measure.insertion import Insertions, given_insertions, rv_insertions
 from napari_cmr.measure.long_axis import LongAxis, long_axis
@@ -82,7 +82,6 @@ __all__ = [
     "segment_map",
     "segment_model",
     "segment_thickness_mm",
-    "stroke_volumes_differ",
     "transmurality",
     "unit_of",
     "volumes_ml",

@@ -23,6 +23,8 @@ MYOCARDIAL_DENSITY_G_PER_ML = 1.05
 ONE_PHASE = "Only one phase is segmented: its volume stands as EDV, and there is no EF."
 """A note that late enhancement, which has one phase, need not bear."""
 NOTHING = "Neither ventricle is segmented: ED and ES are unknown."
+STROKE_VOLUMES_DIFFER = 0.2
+"""Share of their mean by which LV and RV stroke volume may differ; a choice of this project."""
 
 
 def function(
@@ -64,6 +66,7 @@ def function(
     rv = _Ventricle.of(curves.rv, curves.scale, phases)
     if lv.sv_ml is not None and lv.sv_ml < 0:
         notes.append("The LV is larger at the chosen end systole than at end diastole.")
+    notes += _stroke_volume_notes(lv.sv_ml, rv.sv_ml)
     wall_ml = _millilitres(curves.wall, curves.scale, phases.ed)
     return Measures(
         ed_phase=phases.ed,
@@ -168,6 +171,19 @@ def _tie_notes(curve: FloatArray, ed: int, es: int) -> list[str]:
             listed = ", ".join(str(p) for p in tied)
             notes.append(f"Phases {listed} share the {word} volume: {name} is the first of them.")
     return notes
+
+
+def _stroke_volume_notes(lv_ml: float | None, rv_ml: float | None) -> list[str]:
+    """The ventricles lie in one circuit, so without leak or shunt their stroke volumes agree."""
+    if lv_ml is None or rv_ml is None or lv_ml + rv_ml <= 0:
+        return []
+    share = abs(lv_ml - rv_ml) / ((lv_ml + rv_ml) / 2)
+    if share <= STROKE_VOLUMES_DIFFER:
+        return []
+    return [
+        f"LV stroke volume is {lv_ml:.0f} mL and RV {rv_ml:.0f} mL, {100 * share:.0f} % apart. "
+        "Without regurgitation or shunt they agree: check the contours at the base."
+    ]
 
 
 def _reader_notes(curve: FloatArray, ed: int, es: int) -> list[str]:

@@ -16,9 +16,6 @@ from napari_cmr.measure.rates import Rates, lv_rates
 from napari_cmr.measure.reference import SHIPPED, ReferenceRow, reference_range
 from napari_cmr.measure.wall import Septa, WallMotion, wall_motion
 
-STROKE_VOLUMES_DIFFER = 0.2
-"""Share of their mean by which LV and RV stroke volume may differ; a choice of this project."""
-
 
 @dataclass(frozen=True, eq=False)
 class Clinical:
@@ -120,7 +117,6 @@ def clinical_numbers(
     findings = [
         *([] if motion is None else motion.findings),
         *([no_rates] if no_rates else []),
-        *stroke_volumes_differ(measures),
     ]
     return Clinical(tuple(numbers), motion, person, bsa, bsa_formula, tuple(findings))
 
@@ -219,20 +215,6 @@ def _body_numbers(stamp: _Stamp) -> Iterator[Number]:
     yield stamp.number("height_cm", "Height", person.height_cm, "cm", 0, "entered, or the images'")
     yield stamp.number("weight_kg", "Weight", person.weight_kg, "kg", 0, "entered, or the images'")
     yield stamp.number("bsa_m2", "Body surface area", stamp.bsa, "m²", 2, str(stamp.formula))
-
-
-def stroke_volumes_differ(measures: Measures) -> Iterator[Finding]:
-    """The ventricles lie in one circuit, so without leak or shunt their stroke volumes agree."""
-    lv, rv = measures.sv_ml, measures.rv_sv_ml
-    if lv is None or rv is None or lv + rv <= 0:
-        return
-    share = abs(lv - rv) / ((lv + rv) / 2)
-    if share > STROKE_VOLUMES_DIFFER:
-        yield Finding(
-            "stroke-volumes-differ",
-            f"LV stroke volume is {lv:.0f} mL and RV {rv:.0f} mL, {100 * share:.0f} % apart.",
-            "Without regurgitation or shunt they agree: check the contours at the base.",
-        )
 
 
 def _completed(person: Person, segmentation: Segmentation, measures: Measures) -> Person:

@@ -18,7 +18,6 @@ from napari_cmr.core import (
     Stack,
     replacing,
 )
-from napari_cmr.measure import stroke_volumes_differ
 from napari_cmr.report import style
 from napari_cmr.report.contours import CONTOURS
 from napari_cmr.report.layout import (
@@ -129,8 +128,7 @@ class _Sheet:
         made = self.segmentation.model or "given labels"
         method = f"Contours: {made}. ED and ES: {m.phases_set_by}. "
         method += f"{m.papillary_convention.capitalize()}. Phases and slices count from 0."
-        notes = (*m.notes, *map(str, stroke_volumes_differ(m)))
-        return textwrap.wrap(" ".join((method, *notes)), _FOOTER_CHARACTERS)
+        return textwrap.wrap(" ".join((method, *m.notes)), _FOOTER_CHARACTERS)
 
     @property
     def _width(self) -> float:

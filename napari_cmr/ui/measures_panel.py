@@ -10,7 +10,6 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QScrollArea, QVBoxL
 
 from napari_cmr.core import Measures, Segmentation, Stack, Structure, View
 from napari_cmr.core.palette import COLOURS
-from napari_cmr.measure import stroke_volumes_differ
 from napari_cmr.measure.cardiac_function import ONE_PHASE
 from napari_cmr.measure.one_plane import NO_VOLUMES
 from napari_cmr.review.enhancement import is_enhancement
@@ -264,7 +263,7 @@ def _doubts(
     found = segmentation.findings if segmentation is not None else ()
     known = {NO_VOLUMES} | ({ONE_PHASE} if stack is not None and is_enhancement(stack) else set())
     notes = [note for note in measures.notes if note not in known]
-    return [*map(str, found), *notes, *map(str, stroke_volumes_differ(measures))]
+    return [*map(str, found), *notes]
 
 
 def _counted(doubts: Sequence[str]) -> str:

@@ -62,7 +62,8 @@ class VolumePlot(pg.PlotWidget):
             known = values is not None
             curve.setData(self._times if known else [], values if known else [])
         for name, phase in (("ED", measures.ed_phase), ("ES", measures.es_phase)):
-            self._marks[name].setVisible(phase < len(self._times))
+            twice = name == "ES" and phase == measures.ed_phase  # two names would overprint
+            self._marks[name].setVisible(phase < len(self._times) and not twice)
             if phase < len(self._times):
                 self._marks[name].setValue(self._times[phase])
         highest = max((max(np.nan_to_num(v)) for v in volumes.values() if v), default=1.0)

@@ -39,6 +39,9 @@ def test_scan_says_what_a_folder_holds(run_here, tmp_path, heart):
 def test_a_phantom_has_as_many_phases_as_were_asked_for(run_here, tmp_path):
     run_here("phantom", "--phases", "3", "--format", "nifti", "--out", "data")
     assert nib.load(tmp_path / "data" / "phantom-0_sax.nii.gz").shape[3] == 3
+    said = run_here("scan", "data/phantom-0_sax.nii.gz").stdout
+    assert " 3 phases x " in said
+    assert ", 1 file (" in said
 
 
 def test_scan_keeps_a_slice_that_lacks_a_phase_where_that_is_asked_for(run_here, tmp_path):

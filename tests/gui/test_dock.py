@@ -181,6 +181,7 @@ def test_table_and_curve_show_the_sessions_measures_with_units(segmented):
     lv = curve.getPlotItem().listDataItems()[0]
     np.testing.assert_allclose(lv.xData, m.phase_ms)
     np.testing.assert_allclose(lv.yData, m.lv_volumes_ml)
+    assert all(mark.isVisible() for mark in curve._marks.values())
 
 
 def test_go_to_es_and_a_click_on_the_curve_move_viewer_and_line(segmented, viewer, qtbot):
@@ -214,6 +215,7 @@ def test_what_speaks_against_the_numbers_is_counted_beside_them(segmented, viewe
     measures = segmented.measures
     assert not measures.doubts.isVisible()
     click(qtbot, measures.set_es)  # both in the phase on show
+    assert [mark.isVisible() for mark in measures.curve.plot._marks.values()] == [True, False]
     assert "1 remark below" in measures.doubts.text()
     assert "there is no EF" in measures.doubts.toolTip()
     segmented.resize(segmented.width(), 300)
