@@ -200,9 +200,8 @@ def write_manifests(patients: int, out: Path, data: Path) -> tuple[Path, Path]:
     ours = [r | {"label": str(data / r["label"]), "scribble": ""} for r in chosen + held]
     names = {r["subject"] for r in chosen + held}
     others = [r | {"label": "", "scribble": ""} for r in rows if r["subject"] not in names]
-    return write_rows(out / f"acdc{patients}.csv", ours), write_rows(
-        out / f"rest{patients}.csv", others
-    )
+    first = write_rows(out / f"acdc{patients}.csv", ours)
+    return first, write_rows(out / f"rest{patients}.csv", others)
 
 
 def report(rows: list[dict[str, Any]]) -> str:

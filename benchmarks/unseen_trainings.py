@@ -4,7 +4,7 @@
 
 Three labelled ACDC patients (the published ``few-3``) and DSB's training people teach, the 67 other
 ACDC training patients judge. Each way differs from the first one in one choice that was made when
-validation patients had been looked at; all else, the pictures' order too, is alike. MODEL is one
+validation patients had been looked at; all else, the seed too, is alike. MODEL is one
 whose localiser learnt from the three alone (the first stage of few_patients.py). Rows of results
 join benchmarks/results/unseen_trainings.jsonl.
 """

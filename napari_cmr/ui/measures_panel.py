@@ -262,8 +262,7 @@ def _doubts(
     """What speaks against taking the numbers as they stand, a sentence each."""
     found = segmentation.findings if segmentation is not None else ()
     known = {NO_VOLUMES} | ({ONE_PHASE} if stack is not None and is_enhancement(stack) else set())
-    notes = [note for note in measures.notes if note not in known]
-    return [*map(str, found), *notes]
+    return [*map(str, found), *(note for note in measures.notes if note not in known)]
 
 
 def _counted(doubts: Sequence[str]) -> str:
