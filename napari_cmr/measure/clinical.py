@@ -117,6 +117,7 @@ def clinical_numbers(
     findings = [
         *([] if motion is None else motion.findings),
         *([no_rates] if no_rates else []),
+        *(Finding("measures", note) for note in measures.notes),
     ]
     return Clinical(tuple(numbers), motion, person, bsa, bsa_formula, tuple(findings))
 

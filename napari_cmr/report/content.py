@@ -148,7 +148,7 @@ class ReportContent:
             *self.segmentation.findings,
             *self.stack.findings,
         )
-        return tuple(dict.fromkeys([*map(str, found), *self.measures.notes]))
+        return tuple(dict.fromkeys(map(str, found)))
 
     def provenance(self, most_records: int | None = None) -> tuple[tuple[str, str], ...]:
         """How the numbers came about: a heading and a sentence each.

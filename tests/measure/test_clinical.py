@@ -90,6 +90,12 @@ def test_numbers_in_another_unit_are_refused(given, words):
         Person(**given)
 
 
+def test_what_the_measures_note_is_a_finding(by_hand):
+    # LV 12 mL and RV 6 mL: 6 / 9 of their mean, 67 %, apart
+    (finding,) = [f for f in numbers(by_hand).findings if f.code == "measures"]
+    assert "67 % apart" in finding.message
+
+
 def test_the_result_is_plain_json(by_hand):
     told = json.loads(json.dumps(numbers(by_hand).as_dict(), allow_nan=False))
     assert told["numbers"][0]["name"] == "lv_edv_ml"
