@@ -152,6 +152,7 @@ def finetune_segmenter(
                 checkpoint_every_s=config.checkpoint_every_s,
                 say=say,
                 cancel=cancel,
+                manifests=manifest_hash([*manifests, *unlabelled]),
                 **more,
             )
 

@@ -167,6 +167,7 @@ def train_stage(
     on_step: Callable[[int, float, nn.Module], None] | None = None,
     cancel: Cancel | None = None,
     unlabelled: Sequence[tuple[float, Sequence[LabelledFrame]]] = (),
+    manifests: str = "",
 ) -> Trained:
     """Train one network; continue from its checkpoint in ``out`` if there is one.
 
@@ -175,7 +176,8 @@ def train_stage(
     with the best ``score`` is kept, else the last. ``start`` gives weights in place of chance.
     ``on`` is the device, the GPU where there is one if None. ``on_step`` is called with (steps
     done, loss, the averaged network). ``unlabelled`` are weighted sets of frames whose labels are
-    not looked at, see :mod:`napari_cmr.learn.consistency`.
+    not looked at, see :mod:`napari_cmr.learn.consistency`. ``manifests`` is their hash, where the
+    frames are of some.
 
     Raises
     ------
@@ -184,11 +186,11 @@ def train_stage(
     ModelError
         If the start does not fit the network.
     InputError
-        If the checkpoint is damaged, of another network, from another start or made with other
-        settings than their length and batch.
+        If the checkpoint is damaged, of another network, from another start, of other manifests
+        or made with other settings than their length and batch.
     """
     out.mkdir(parents=True, exist_ok=True)
-    run = _Run(config, seed, start, on)
+    run = _Run(config, seed, start, on, manifests)
     checkpoint = out / f".{role}.checkpoint.safetensors"
     if checkpoint.is_file():
         run.load(checkpoint)
@@ -236,11 +238,14 @@ class _Run:
         seed: int,
         start: Start | None = None,
         on: torch.device | None = None,
+        manifests: str = "",
     ) -> None:
         self.config = config
         self.spec = Network(**{name: getattr(config, name) for name in DESCRIBED})
         torch.manual_seed(seed)
         self.settings = config.model_dump(mode="json", exclude={"steps", "batch"}) | {"seed": seed}
+        # What it learnt from goes on its card, and scores on other subjects do not compare.
+        self.settings |= {"manifest": manifests} if manifests else {}
         self.device = on or device()
         self.unsaid = config.consistency.within(config.steps)
         network = build(self.spec)

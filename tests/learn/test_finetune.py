@@ -90,3 +90,14 @@ def test_crops_lie_where_the_heart_is_said_to_be_else_round_the_labels(manifest)
 def test_a_localiser_of_no_steps_needs_a_start_that_has_one(manifest, tmp_path):
     with pytest.raises(InputError, match="no steps only where the start has one"):
         tune(manifest, tmp_path / "out", config(1, 0))
+
+
+def test_a_training_does_not_go_on_with_another_manifest(manifest, tmp_path):
+    out = tmp_path / "out"
+    tune(manifest, out, config(1, 1))
+    lines = manifest.read_text().splitlines()
+    manifest.write_text("\n".join(lines[:-1]) + "\n")
+    with pytest.raises(InputError, match="another manifest; remove it"):
+        tune(manifest, out, config(2, 1))
+    manifest.write_text("\n".join(lines) + "\n")
+    assert tune(manifest, out, config(2, 1)).finished

@@ -198,6 +198,7 @@ def finetune_echo(
             validate=validate if any(held.values()) else None,
             validate_every=config.validate_every,
             say=say,
+            manifests=manifest_hash(manifests),
         )
 
     trained = within_memory(with_batch, batch=stage.batch, device=device(), say=say)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from napari_cmr.core import InputError
 from napari_cmr.learn.pretraining.method import Method, MethodConfig
 from napari_cmr.learn.pretraining.pack import Pack
 from napari_cmr.learn.pretraining.probe import Probe, ProbeResult
-from napari_cmr.learn.pretraining.processes import mean_over_processes
+from napari_cmr.learn.pretraining.processes import leave_processes, mean_over_processes
 from napari_cmr.learn.pretraining.run import Run, RunConfig
 from napari_cmr.learn.pretraining.sampling import Batch, Sampler
 from napari_cmr.learn.pretraining.watch import Watcher
@@ -55,6 +56,8 @@ def launch(precision: str = "auto") -> Fabric:
         precision=precision,
     )
     fabric.launch()
+    if several:
+        atexit.register(leave_processes)
     return fabric
 
 

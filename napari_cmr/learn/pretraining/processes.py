@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import torch
@@ -40,6 +41,17 @@ def world_size() -> int:
 def rank() -> int:
     """Number of the process, from 0."""
     return distributed.get_rank() if world_size() > 1 else 0
+
+
+def leave_processes() -> None:
+    """Let go of the other processes, where there are some.
+
+    Gloo's threads end with the last that holds the group, so wrapped modules are freed first; a
+    thread that frees a tensor while Python ends would abort the process.
+    """
+    if distributed.is_available() and distributed.is_initialized():
+        gc.collect()
+        distributed.destroy_process_group()
 
 
 class _Gather(torch.autograd.Function):
