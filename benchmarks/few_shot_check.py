@@ -31,17 +31,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--nnunet", type=Path, required=True, help="a Python that has nnunetv2")
+    parser.add_argument(
+        "--nnunet", type=Path, help="a Python that has nnunetv2; else DynUNet alone"
+    )
     parser.add_argument("--seconds", type=float, nargs="+", default=[60, 300])
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
-    pythons = {name: Path(sys.executable) for name in PEERS} | {NNUNET: args.nnunet}
+    pythons = {name: Path(sys.executable) for name in PEERS if name != NNUNET}
+    pythons |= {NNUNET: args.nnunet} if args.nnunet else {}
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         write_hearts(home)
         for seconds in args.seconds:
-            for name, script in PEERS.items():
-                command = [str(pythons[name]), str(HERE / script), "--seconds", str(seconds)]
+            for name, python in pythons.items():
+                command = [str(python), str(HERE / PEERS[name]), "--seconds", str(seconds)]
                 row = peer(args, [*command, "--clock", "processor"], home)
                 told = {k: row[k] for k in ("steps", "processor_s", "dice", "versions")}
                 print(json.dumps({"contender": name, "seconds": seconds} | told), flush=True)

@@ -1,8 +1,9 @@
 """MONAI's DynUNet from scratch, trained for a given time; few_shot.py runs it.
 
-A plain recipe: slices of zero mean and unit spread, 192 x 192 pixels of them in batches of 8 with
-any rotation, zoom 0.8 to 1.25, flips and another brightness and contrast; Dice and cross-entropy,
-AdamW with a rate of 1e-3 that falls to nothing; four flips averaged at test time.
+A plain recipe: slices of zero mean and unit spread, 192 x 192 pixels of them (fewer where no slice
+has as many) in batches of 8 with any rotation, zoom 0.8 to 1.25, flips and another brightness and
+contrast; Dice and cross-entropy, AdamW with a rate of 1e-3 that falls to nothing; four flips
+averaged at test time.
 """
 
 from __future__ import annotations
@@ -74,26 +75,30 @@ def train(
     loss = DiceCELoss(to_onehot_y=True, softmax=True)
     optimizer = torch.optim.AdamW(network.parameters(), RATE)
     network.train()
+    largest = max(max(pixels.shape) for pixels, _ in slices)
+    side = min(CROP, -(-largest // STRIDE) * STRIDE)
     for factor in budget.poly():
         optimizer.param_groups[0]["lr"] = RATE * factor
-        drawn = [augmented(*slices[i], rng) for i in rng.integers(len(slices), size=BATCH)]
+        drawn = [augmented(*slices[i], side, rng) for i in rng.integers(len(slices), size=BATCH)]
         pixels, labels = (torch.stack(parts) for parts in zip(*drawn, strict=True))
         optimizer.zero_grad()
         loss(network(pixels), labels).backward()
         optimizer.step()
 
 
-def augmented(pixels: Tensor, labels: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """One view ``(1, CROP, CROP)`` of a slice, and its labels."""
+def augmented(
+    pixels: Tensor, labels: Tensor, side: int, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """One view ``(1, side, side)`` of a slice, and its labels."""
     angle, zoom = rng.uniform(-math.pi, math.pi), math.exp(rng.uniform(-0.223, 0.223))
     flip = rng.choice([-1, 1])
     shape = np.array(pixels.shape[1:], float)
-    room = np.maximum(1 - CROP / shape, 0)  # the view stays in the picture but for its corners
+    room = np.maximum(1 - side / shape, 0)  # the view stays in the picture but for its corners
     dy, dx = rng.uniform(-room, room)
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    turn = turn @ np.diag([flip, 1.0]) / zoom * (CROP / shape[::-1])[:, None]
+    turn = turn @ np.diag([flip, 1.0]) / zoom * (side / shape[::-1])[:, None]
     theta = torch.tensor(np.c_[turn, [dx, dy]], dtype=torch.float32)[None]
-    grid = functional.affine_grid(theta, [1, 1, CROP, CROP], align_corners=False)
+    grid = functional.affine_grid(theta, [1, 1, side, side], align_corners=False)
     view = functional.grid_sample(pixels[None], grid, align_corners=False)[0]
     view = view * rng.uniform(0.75, 1.25) + rng.uniform(-0.25, 0.25)
     drawn = functional.grid_sample(labels[None], grid, mode="nearest", align_corners=False)[0]

@@ -394,8 +394,15 @@ EQUAL = [
     ("mim", "vit_small_patch8", {}),
 ]
 TORCHRUN = """
+import atexit
 import sys
 from pathlib import Path
+
+def threads_left():
+    names = [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
+    print(f"gloo threads left: {sum('gloo' in name for name in names)};\\n", end="")
+
+atexit.register(threads_left)  # before those of the training, so it runs after them
 from napari_cmr.core import InputError
 from tests.learn.pretraining.test_engine import EQUAL, Aloud, short
 for method, encoder, options in EQUAL:
@@ -426,6 +433,7 @@ def test_two_processes_give_the_loss_curves_of_one_and_refuse_alike(phantoms, tm
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("refused: ") == done.stdout.count("nowhere.nii.gz") == 2
+    assert done.stdout.count("gloo threads left: 0;") == 2, done.stdout[-500:]
     for method, _, _ in EQUAL:
         one, two = (progress(tmp_path / name / method) for name in ("one", "two"))
         assert len(one) == len(two) == 20
