@@ -2,9 +2,11 @@
 
 usage:
   python benchmarks/few_patients.py --patients 7 --views light --stages first predicted
+  python benchmarks/few_patients.py --patients 7 --draw 1 --stages first predicted
   python benchmarks/few_patients.py --report
 
-The published subsets (the manifest's column ``few``). A first training from `--start` learns
+The published subsets (the manifest's column ``few``), or with ``--draw`` as many training patients
+drawn by that seed. A first training from `--start` learns
 localiser and segmenter from these patients' ED and ES alone. From there a second one, equally
 long for all, goes on with their labels only (``labels``), with the images of the other training
 patients joined in (``unlabelled``: `napari-cmr finetune --unlabelled`), or with what the first
@@ -18,6 +20,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import random
 import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -85,6 +88,7 @@ def main(argv: list[str] | None = None) -> int:
     add("--patients", type=int, nargs="+", choices=sorted(PUBLISHED), default=[7])
     add("--stages", nargs="+", choices=STAGES, default=list(STAGES))
     add("--views", choices=sorted(VIEWS), default="light")
+    add("--draw", type=int, default=0, help="seed of a random subset; 0 is the published one")
     add("--start", default="cmr-unet-pcl", help="where the first training begins")
     add("--out", type=Path, default=HERE.parent / "runs" / "few")
     add("--data", type=Path, default=DATA)
@@ -108,8 +112,9 @@ def main(argv: list[str] | None = None) -> int:
 def run(patients: int, stage: str, told: argparse.Namespace) -> dict[str, Any]:
     """Train a stage and measure it on the validation patients."""
     data, out, views = told.data.resolve(), told.out, VIEWS[told.views]
-    ours, others = write_manifests(patients, out, data)
-    folder, first = (out / f"{patients}-{told.views}-{name}" for name in (stage, "first"))
+    tag = f"{patients}-draw{told.draw}" if told.draw else str(patients)
+    ours, others = write_manifests(patients, told.draw, tag, out, data)
+    folder, first = (out / f"{tag}-{told.views}-{name}" for name in (stage, "first"))
     begin = stage == "first"
     steps = views.first_steps[patients] if begin else views.second_steps
     if not (folder / "card.json").exists():
@@ -128,6 +133,7 @@ def run(patients: int, stage: str, told: argparse.Namespace) -> dict[str, Any]:
     start = json.loads(((folder if begin else first) / "card.json").read_text())["parent"]
     return {
         "patients": patients,
+        "draw": told.draw,
         "views": told.views,
         "start": start,
         "stage": stage,
@@ -191,35 +197,40 @@ def near(places: list[np.ndarray]) -> bool:
     return bool(np.max([np.linalg.norm(a - places[0]) for a in places]) < APART_MM)
 
 
-def write_manifests(patients: int, out: Path, data: Path) -> tuple[Path, Path]:
+def write_manifests(patients: int, draw: int, tag: str, out: Path, data: Path) -> tuple[Path, Path]:
     """CSVs of the subset with the validation patients, and of the others without labels."""
     with (data / "manifest.csv").open(newline="") as file:
         rows = [r | {"image": str(data / r["image"])} for r in csv.DictReader(file)]
-    chosen = [r for r in rows if str(patients) in r["few"].split(";")]
+    subset = {r["subject"] for r in rows if str(patients) in r["few"].split(";")}
+    if draw:
+        known = sorted({r["subject"] for r in rows if r["split"] == "train"})
+        subset = set(random.Random(draw).sample(known, patients))
+    chosen = [r for r in rows if r["subject"] in subset]
     held = [r for r in rows if r["split"] == "validation"]
     ours = [r | {"label": str(data / r["label"]), "scribble": ""} for r in chosen + held]
     names = {r["subject"] for r in chosen + held}
     others = [r | {"label": "", "scribble": ""} for r in rows if r["subject"] not in names]
-    first = write_rows(out / f"acdc{patients}.csv", ours)
-    return first, write_rows(out / f"rest{patients}.csv", others)
+    first = write_rows(out / f"acdc{tag}.csv", ours)
+    return first, write_rows(out / f"rest{tag}.csv", others)
 
 
 def report(rows: list[dict[str, Any]]) -> str:
     """The table of docs/few-shot.md."""
     lines = [
-        "| patients | views | training | steps | hours | mean Dice (95 %) | LV | wall | RV | "
-        "EF error | published |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| patients | subset | views | training | steps | hours | mean Dice (95 %) | LV | wall | "
+        "RV | EF error | published |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    last = {(r["patients"], r["views"], r["stage"]): r for r in rows}
-    order = sorted(last, key=lambda key: (-key[0], key[1], STAGES.index(key[2])))
-    for patients, views, stage in order:
-        row = last[patients, views, stage]
+    last = {(r["patients"], r["draw"], r["views"], r["stage"]): r for r in rows}
+    order = sorted(last, key=lambda key: (-key[0], *key[1:3], STAGES.index(key[3])))
+    for patients, draw, views, stage in order:
+        row = last[patients, draw, views, stage]
         mean = row["dice_mean"]
         dice = [f"{row[f'dice_{name}']['value']:.3f}" for name in ("LV", "MYO", "RV")]
         interval = f"{mean['value']:.3f} ({mean['low']:.3f} to {mean['high']:.3f})"
         best, plain = PUBLISHED[patients]
-        cells = [patients, views, stage, row["steps"], row["hours"], interval, *dice]
+        subset = f"draw {draw}" if draw else "published"
+        cells = [patients, subset, views, stage, row["steps"], row["hours"], interval, *dice]
         cells += [f"{row['ef_error']['value']:.1f}", f"{best}; plain {plain}"]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines)
