@@ -202,6 +202,27 @@ def load_label(row: ManifestRow, stack: Stack) -> tuple[list[int], Segmentation]
     return phases, Segmentation(labels, stack.geometry, rr_ms=stack.rr_ms, layout=stack.layout)
 
 
+def labelled_slices(row: ManifestRow, n_slices: int) -> list[int]:
+    """The slices that a row's label describes, by its column ``labelled_slices``; else all.
+
+    Raises
+    ------
+    InputError
+        If the column holds something else than slice numbers of the image.
+    """
+    words = row.columns.get("labelled_slices", "").split()
+    if not words:
+        return list(range(n_slices))
+    known = {str(index): index for index in range(n_slices)}
+    wrong = [word for word in words if word not in known]
+    if wrong:
+        raise InputError(
+            f"{row.subject}: '{wrong[0][:20]}' in the column labelled_slices is none of the "
+            f"image's {n_slices} slices, which are counted from 0."
+        )
+    return sorted({known[word] for word in words})
+
+
 def load_scribble(
     row: ManifestRow, stack: Stack
 ) -> tuple[list[int], Segmentation, npt.NDArray[np.bool_]]:

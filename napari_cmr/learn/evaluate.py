@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 
 from napari_cmr.core import FloatArray, InputError, LabelArray, Segmentation, Stack, Structure
-from napari_cmr.io.manifest import ManifestRow, join_slices, load_image, load_label
+from napari_cmr.io.manifest import (
+    ManifestRow,
+    join_slices,
+    labelled_slices,
+    load_image,
+    load_label,
+)
 from napari_cmr.measure import (
     MYOCARDIAL_DENSITY_G_PER_ML,
     dice,
@@ -29,11 +35,15 @@ ML_BELOW_WHICH_EF_MEANS_NOTHING = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class LabelledPrediction:
-    """Prediction and truth of the labelled phases of one manifest row."""
+    """Prediction and truth of the labelled phases of one manifest row.
+
+    Where the label describes some slices only, ``whole`` is False and the others are empty in both.
+    """
 
     row: ManifestRow
     predicted: Segmentation
     truth: Segmentation
+    whole: bool = True
 
 
 def predict_labelled(row: ManifestRow, segment: Segmenter) -> LabelledPrediction:
@@ -48,7 +58,14 @@ def predict_labelled(row: ManifestRow, segment: Segmenter) -> LabelledPrediction
         times_ms=None,
         uncertainty=None if doubt is None else doubt.of(phases),
     )
-    return LabelledPrediction(row, kept, truth)
+    others = np.ones(truth.labels.shape[1], bool)
+    others[labelled_slices(row, len(others))] = False
+    if not others.any():
+        return LabelledPrediction(row, kept, truth)
+    found, true = kept.labels.copy(), truth.labels.copy()
+    found[:, others] = true[:, others] = 0
+    kept = replace(kept, labels=found, uncertainty=None)
+    return LabelledPrediction(row, kept, replace(truth, labels=true), whole=False)
 
 
 def evaluate_segmenter(
@@ -69,8 +86,9 @@ def evaluate_segmenter(
     -------
     dict
         Subject to ``dice_STRUCTURE``, ``dice_mean`` (myocardium with what is scarred of it;
-        infarct and obstruction only of subjects who have one), ``hd95_STRUCTURE_mm``, and where ED
-        and ES are labelled and volumes mean something ``ef_error`` (percentage points),
+        infarct and obstruction only of subjects who have one; of the slices that the labels
+        describe), ``hd95_STRUCTURE_mm``, and where ED and ES are labelled in all slices and
+        volumes mean something ``ef_error`` (percentage points),
         ``edv_error_ml``, ``esv_error_ml``, ``mass_error_g`` (all absolute), with the signed
         differences under ``..._bias``. Where the segmenter says how sure it is,
         ``uncertainty`` is its number for the study, and ``dice_lost_slice`` and
@@ -187,7 +205,7 @@ def dice_lost(found: LabelArray, true: LabelArray, structures: Sequence[Structur
 def _function_errors(
     group: Sequence[LabelledPrediction], structures: Sequence[Structure]
 ) -> SubjectMetrics:
-    known = all(p.truth.geometry.spacing_known for p in group)
+    known = all(p.truth.geometry.spacing_known and p.whole for p in group)
     if Structure.LV not in structures or not known or sum(len(p.truth.labels) for p in group) < 2:
         return {}
     found = _ed_es(group, [p.predicted for p in group], Structure.LV)

@@ -15,6 +15,7 @@ from napari_cmr.core import InputError, LabelArray, Stack, Structure
 from napari_cmr.io.manifest import (
     ManifestRow,
     join_slices,
+    labelled_slices,
     load_image,
     load_label,
     load_scribble,
@@ -45,7 +46,7 @@ class LabelledFrame:
         Distance of neighbouring slices; None where unknown or where there is one slice.
     said
         ``(z, y, x)`` bool: pixels of which the labels say anything, as strokes do not of all;
-        None where they say something of every pixel.
+        None where they say something of every pixel. Slices of which nothing is said are not drawn.
     """
 
     subject: str
@@ -71,7 +72,8 @@ class LabelledRow:
     labels
         ``(phases, z, y, x)`` uint8 in map ``cmr``.
     said
-        ``(phases, z, y, x)`` bool: pixels of which the labels say anything.
+        ``(phases, z, y, x)`` bool: pixels of which the labels say anything; of slices that a reader
+        did not look at they say nothing.
     structures
         The structures that the labels could hold; pixels say nothing of others.
     """
@@ -119,7 +121,9 @@ def load_labelled(rows: Sequence[ManifestRow], *, scribbles: bool = False) -> li
             loaded.append((row, stack, *load_scribble(row, stack)))
         else:
             phases, truth = load_label(row, stack)
-            loaded.append((row, stack, phases, truth, np.ones(truth.labels.shape, bool)))
+            said = np.zeros(truth.labels.shape, bool)
+            said[:, labelled_slices(row, stack.shape[1])] = True
+            loaded.append((row, stack, phases, truth, said))
     if not loaded:
         raise InputError("The manifest has no labelled row to train on.")
     found = {int(v) for _, _, _, truth, _ in loaded for v in np.unique(truth.labels)}
@@ -226,11 +230,17 @@ class EvenSampler:
         self._subjects = [_by_subject(frames) for _, frames in sets]
 
     def draw(self, rng: np.random.Generator) -> tuple[LabelledFrame, int]:
-        """One frame and the index of one of its slices."""
+        """One frame and the index of one of its slices of which something is said."""
         subjects = self._subjects[rng.choice(len(self._weights), p=self._weights)]
         frames = subjects[rng.integers(len(subjects))]
         frame = frames[rng.integers(len(frames))]
-        return frame, int(rng.integers(len(frame.images)))
+        told = _told_slices(frame)
+        return frame, told[int(rng.integers(len(told)))]
+
+
+def _told_slices(frame: LabelledFrame) -> Sequence[int]:
+    told = [] if frame.said is None else frame.said.flatten(1).any(1).nonzero()[:, 0].tolist()
+    return told or range(len(frame.images))
 
 
 def _by_subject(frames: Iterable[LabelledFrame]) -> list[list[LabelledFrame]]:

@@ -61,6 +61,34 @@ def partial_segmentation_loss(
     return cross_entropy + 1 - (pooled[told.any(0)].mean() + each[told].mean()) / 2
 
 
+def unnamed_answers(answer: Tensor, target: Tensor, labelled: Tensor) -> Tensor:
+    """What an earlier answer said where labels leave open what is there, else -1.
+
+    That is the background of labels that do not name all structures: an unnamed structure may
+    there neither vanish nor grow. Where the answer was a named one the labels have spoken.
+
+    Parameters
+    ----------
+    answer
+        ``(n, h, w)`` int64: the class that was the answer.
+    target
+        ``(n, h, w)`` int64 channel numbers of the labels.
+    labelled
+        ``(n, c)`` bool: which channels the labels name. Channel 0 is ignored.
+
+    Returns
+    -------
+    Tensor
+        ``(n, h, w)`` int64, as :func:`staying_loss` takes it.
+    """
+    named = labelled.clone()
+    named[:, 0] = False
+    spoken = named.gather(1, answer.flatten(1)).view_as(answer)
+    silent = ~labelled[:, 1:].all(1)[:, None, None]
+    stays = silent & ~spoken & (target == 0)
+    return torch.where(stays, answer, torch.full_like(answer, -1))
+
+
 def staying_loss(logits: Tensor, before: Tensor) -> Tensor:
     """Cross-entropy to an earlier answer, so that what labels do not name is not forgotten.
 

@@ -22,7 +22,11 @@ from napari_cmr.learn.checkpoint import load_checkpoint, save_checkpoint
 from napari_cmr.learn.consistency import ConsistencyConfig, consistency_loss, draw_pairs
 from napari_cmr.learn.examples import EvenSampler, LabelledFrame
 from napari_cmr.learn.lora import adapt, adapt_given, melt
-from napari_cmr.learn.losses import partial_segmentation_loss
+from napari_cmr.learn.losses import (
+    partial_segmentation_loss,
+    staying_loss,
+    unnamed_answers,
+)
 from napari_cmr.learn.rates import parameter_groups
 from napari_cmr.learn.start import Start
 from napari_cmr.nets.candidates import Candidates
@@ -75,6 +79,9 @@ class StageConfig(BaseModel):
     )
     drop_path: float = Field(
         default=0.0, ge=0, lt=1, description="chance to leave out a transformer's last branches"
+    )
+    stay: bool = Field(
+        default=False, description="what labels do not name stays as a whole start draws it"
     )
     consistency: ConsistencyConfig = ConsistencyConfig()
 
@@ -258,6 +265,7 @@ class _Run:
         elif config.adapter_rank:
             adapt(network, rank=config.adapter_rank, blocks=config.adapted)
         self.network = network.to(self.device)
+        self.begun = copy.deepcopy(self.network).eval() if config.stay and start else None
         self.average, self.best = copy.deepcopy(self.network), copy.deepcopy(self.network)
         prefix = start.encoder if start else ""
         self.pretrained = {name for name in given if name.startswith(prefix)}
@@ -286,6 +294,10 @@ class _Run:
         images, targets, labelled, said = (t.to(self.device) for t in batch)
         logits = self.network.train()(images)
         loss = partial_segmentation_loss(logits, targets, labelled, said if strokes else None)
+        if self.begun is not None and not bool(labelled[:, 1:].all()):
+            with torch.no_grad():
+                answer = self.begun(images).argmax(1)
+            loss = loss + staying_loss(logits, unnamed_answers(answer, targets, labelled))
         if pairs is not None:
             plain, changed = (t.to(self.device) for t in pairs)
             unsaid = consistency_loss(self.network, self.average, plain, changed, self.unsaid)
@@ -362,8 +374,9 @@ def draw_batch(sampler: EvenSampler, config: StageConfig, seed: int, step: int) 
         step_slices = stride(frame.slice_mm, NEIGHBOUR_MM)
         step_slices *= 2 if rng.random() < config.skip_neighbour else 1
         channels = as_channels(frame.labels[index], names)
-        unsaid = int(frame.said is not None)  # strokes: channel 0 is then where nothing was said
-        if frame.said is not None:
+        strokes = frame.said is not None and not bool(frame.said[index].all())
+        unsaid = int(strokes)  # of strokes channel 0 is where nothing was said
+        if frame.said is not None and strokes:
             channels = torch.where(frame.said[index], channels + 1, torch.zeros_like(channels))
         image, target = make_view(
             with_neighbours(frame.images, index, config.neighbours, step_slices),

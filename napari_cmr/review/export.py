@@ -24,6 +24,7 @@ _COLUMNS = (
     "reader",
     "model",
     "frames_reviewed",
+    "labelled_slices",
     "stack",
 )
 
@@ -143,6 +144,7 @@ def rows_of(line: Line, *, accepted_only: bool = False) -> list[dict[str, str]]:
                 "reader": line.reader,
                 "model": history.model,
                 "frames_reviewed": f"{len(frames & reviewed)}/{n_slices}",
+                "labelled_slices": " ".join(str(z) for _, z in sorted(frames & reviewed)),
                 "stack": info.key,
             }
         )

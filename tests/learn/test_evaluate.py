@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 from napari_cmr.core import InputError, Segmentation
 from napari_cmr.io.manifest import read_manifest
 from napari_cmr.learn.evaluate import evaluate_segmenter, interval, summarise
+from napari_cmr.learn.examples import load_labelled
 
 
 def write(path, array):
@@ -96,3 +98,24 @@ def test_pictures_are_read_as_one_slice_and_their_labels_converted(tmp_path):
         return Segmentation.on(stack, np.ones(stack.shape, np.uint8))
 
     assert evaluate_segmenter([row], all_lv)["s"] == {"dice_LV": 1.0, "dice_mean": 1.0}
+
+
+def test_slices_that_the_label_does_not_describe_are_not_judged(manifest):
+    def stray(stack):
+        labels = (stack.pixels > 50).astype(np.uint8)
+        labels[:, 1] = 1
+        return Segmentation.on(stack, labels)
+
+    rows = read_manifest(manifest)
+    assert evaluate_segmenter(rows, stray)["s1"]["dice_LV"] < 0.5
+    rows = [replace(row, columns=row.columns | {"labelled_slices": "0"}) for row in rows]
+    metrics = evaluate_segmenter(rows, stray)["s1"]
+    assert metrics["dice_LV"] == 1
+    assert "ef_error" not in metrics  # one slice is no volume
+
+
+def test_a_slice_that_the_image_does_not_have_is_named(manifest):
+    (row, _) = read_manifest(manifest)
+    row = replace(row, columns=row.columns | {"labelled_slices": "0 2"})
+    with pytest.raises(InputError, match="s1: '2' in the column labelled_slices is none of"):
+        load_labelled([row])

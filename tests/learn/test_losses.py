@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from napari_cmr.learn.losses import SMALL, partial_segmentation_loss, staying_loss
+from napari_cmr.learn.losses import SMALL, partial_segmentation_loss, staying_loss, unnamed_answers
 
 
 def slow_reference(logits, target, labelled):
@@ -92,3 +92,12 @@ def test_staying_costs_the_surprise_at_another_answer_only_where_it_matters():
     expected = math.log(1 + math.exp(-2)) / 2  # over both pixels
     assert float(staying_loss(logits, before)) == pytest.approx(expected)
     assert float(staying_loss(logits, torch.full_like(before, -1))) == 0
+
+
+def test_an_earlier_answer_stays_where_labels_of_one_structure_leave_it_open():
+    answer = torch.tensor([[[0, 1, 2, 3, 2]]])
+    target = torch.tensor([[[0, 0, 0, 0, 1]]])
+    one = torch.tensor([[False, True, False, False]])
+    # Background too, else wall and RV could grow; not where the label took what was called LV.
+    assert unnamed_answers(answer, target, one).tolist() == [[[0, -1, 2, 3, -1]]]
+    assert (unnamed_answers(answer, target, torch.ones(1, 4, dtype=torch.bool)) == -1).all()

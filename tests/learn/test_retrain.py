@@ -20,6 +20,7 @@ from napari_cmr.learn.versions import (
     judge_versions,
     retrain,
 )
+from napari_cmr.learn.versions.gate import Compared
 from napari_cmr.learn.versions.work import Work
 from napari_cmr.nets import Heart, InputGrid, Network, load_model, save_model
 from napari_cmr.nets.shelf import build
@@ -239,7 +240,7 @@ def test_strokes_train_every_tier_but_judge_nothing(tmp_path, project, start):
     strokes = with_strokes_only(cases)
     made = tune(project, strokes, start)
     assert made.record.judgement.not_worse is None
-    assert "whole label" in made.advice
+    assert "whole labels" in made.advice
     for config in (FullConfig(steps=2, batch=2), LoraConfig(steps=2, batch=2, adapter_rank=2)):
         slow = tune(project, strokes, config=config)
         assert slow.record.judgement.how == "none"
@@ -478,3 +479,27 @@ def test_pictures_of_one_who_judges_do_not_come_back_under_another_name(tmp_path
     with pytest.raises(InputError, match="another subject id"):
         tune(project, renamed)
     assert len(VersionStore(project).versions()) == 2
+
+
+def test_losses_that_are_allowed_do_not_add_up(tmp_path, project, start, monkeypatch):
+    manifest = write_cases(tmp_path / "cases", "abcde")
+    tune(project, manifest, start)
+    store = VersionStore(project)
+    best = store.active()
+    scores = iter([(best.judgement.after, -0.004), (best.judgement.after - 0.004, -0.004)])
+    compared = []
+
+    def on_holdout(_, parent, trained, judging):
+        compared.append(parent.version)
+        before, change = next(scores, (best.judgement.after, -0.008))
+        whose = judging[0].subject
+        return Compared({whose: {"LV": before}}, {whose: {"LV": before + change}})
+
+    monkeypatch.setattr(Work, "_on_holdout", on_holdout)
+    assert tune(project, manifest, seed=1).active
+    made = tune(project, manifest, seed=2)
+    assert compared == ["v0002", "v0003", "v0002"]
+    assert not made.active
+    assert "beside v0002, the best before it: " in made.record.judgement.reason
+    assert "that is 0.8 points worse" in made.record.judgement.reason
+    assert store.active().version == "v0003"

@@ -14,7 +14,9 @@ from napari_cmr.learn.augment import AugmentConfig, make_view
 from napari_cmr.learn.examples import EvenSampler, LabelledFrame
 from napari_cmr.learn.segmenter import SegmenterConfig, StageConfig, draw_batch, train_stage
 from napari_cmr.learn.settings import read_settings
-from napari_cmr.nets import InputGrid
+from napari_cmr.learn.start import start_of
+from napari_cmr.nets import InputGrid, load_model, save_model
+from tests.nets.conftest import make_card
 
 NO_CHANGE = AugmentConfig(
     flip=0, any_rotation=0, rotation_deg=0, zoom=(1, 1), stretch=0, shift_mm=0, elastic=0,
@@ -243,3 +245,39 @@ def test_a_checkpoint_of_another_seed_or_rate_is_refused_and_a_longer_run_goes_o
     with pytest.raises(InputError, match="another learning_rate;"):
         train(2, learning_rate=0.5)
     assert train(2).steps == 2
+
+
+def test_slices_that_nobody_described_are_not_drawn():
+    frame = frame_of("a")
+    n = len(frame.images)
+    said = torch.zeros_like(frame.labels, dtype=torch.bool)
+    said[n // 2] = True
+    rng = np.random.default_rng(0)
+    part, whole = (EvenSampler([(1.0, [f])]) for f in (replace(frame, said=said), frame))
+    assert {part.draw(rng)[1] for _ in range(20)} == {n // 2}
+    assert len({whole.draw(rng)[1] for _ in range(20 * n)}) == n
+    batch = draw_batch(part, tiny(1, augment=NO_CHANGE), seed=0, step=0)
+    assert batch.said.all()  # a whole slice is no stroke: what lies beyond the picture counts too
+
+
+def test_what_labels_do_not_name_stays_as_the_start_drew_it(tmp_path):
+    frame = frame_of("a")
+    quiet = {"seed": 0, "say": lambda _: None}
+    views = {"augment": NO_CHANGE, "learning_rate": 0.02, "average": 0.5}
+    begun = train_stage("n", tiny(80, **views), [(1.0, [frame])], tmp_path / "a", **quiet)
+    card = make_card(networks={"localiser": begun.spec, "segmenter": begun.spec})
+    networks = {"localiser": begun.network, "segmenter": begun.network}
+    save_model(tmp_path / "start", card, networks)
+    start = start_of(load_model(tmp_path / "start"), "segmenter")
+    one = replace(frame, labels=(frame.labels == 1).to(torch.uint8), structures=(1,))
+
+    def moved(stay):
+        config = tiny(80, stay=stay, **views)
+        out = tmp_path / str(stay)
+        made = train_stage("n", config, [(1.0, [one])], out, start=start, **quiet)
+        images = draw_batch(EvenSampler([(1.0, [frame])]), config, seed=9, step=0).images
+        with torch.no_grad():
+            old, new = (net.eval()(images).argmax(1) for net in (begun.network, made.network))
+        return float(((old != new) & (old != 1) & (new != 1)).float().mean())
+
+    assert moved(stay=True) < 0.5 * moved(stay=False)

@@ -6,11 +6,14 @@ import stat
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from napari_cmr.core import CancelledError, InputError, check_cancel
 from napari_cmr.io.manifest import load_image, load_label, read_manifest
+from napari_cmr.learn.examples import load_labelled
 from napari_cmr.review import Project, Verdict
 from napari_cmr.review.cases import (
     MOST_PHASES,
@@ -37,6 +40,10 @@ from napari_cmr.review.training_status import (
     write_status,
 )
 from tests.review.conftest import dab, square
+
+
+def without_slices(row):
+    return replace(row, columns=row.columns | {"labelled_slices": ""})
 
 
 @pytest.fixture
@@ -85,6 +92,10 @@ def test_the_manifest_holds_the_readers_phases_with_pixels_and_labels_as_they_ar
         phases, truth = load_label(row, stack)
         assert list(phases) == [phase]
         assert (truth.labels[0] == labels[phase]).all()
+    assert [row.columns["labelled_slices"] for row in rows] == ["2 3", "0"]
+    learnt = load_labelled(rows)
+    assert [np.flatnonzero(row.said.any((0, 2, 3))).tolist() for row in learnt] == [[2, 3], [0]]
+    assert all(row.said.all() for row in load_labelled([without_slices(row) for row in rows]))
     write_training_cases(project, "ada", tmp_path / "out")  # again, over what was there
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from napari_cmr.core import Cancel, InputError, Structure, check_cancel
 from napari_cmr.learn.examples import LabelledRow
-from napari_cmr.learn.losses import partial_segmentation_loss, staying_loss
+from napari_cmr.learn.losses import partial_segmentation_loss, staying_loss, unnamed_answers
 from napari_cmr.learn.segmenter import as_channels
 from napari_cmr.learn.tiers.remembering import HeadOnFeatures
 from napari_cmr.nets import Model, find_heart
@@ -48,7 +48,7 @@ class HeadExamples:
     targets
         ``(n, h, w)`` int64 channel numbers.
     before
-        ``(n, h, w)`` int64: what the model says where the labels name no such structure, else -1.
+        ``(n, h, w)`` int64: what the model says where the labels leave it open, else -1.
     said
         ``(n, h, w)`` bool: pixels of which the labels say anything.
     labelled
@@ -198,8 +198,7 @@ def _parts(
                 features, target, seen = features[told_of], target[told_of], seen[told_of]
                 with torch.inference_mode():
                     answer = segmenter.head(features).argmax(1)
-                unnamed = ~named[answer] & (answer > 0) & (target == 0)
-                before = torch.where(unnamed, answer, torch.full_like(answer, -1))
+                before = unnamed_answers(answer, target, named.expand(len(target), -1))
                 y, x = (slice(int(rng.integers(coarse)), None, coarse) for _ in range(2))
                 yield _Part(
                     features[:, :, y, x].half(),

@@ -89,9 +89,10 @@ def _cases(model: Model, row: LabelledRow) -> list[_Case]:
     step = stride(slice_distance(row.stack.geometry), spec.neighbour_mm)
     named = tuple(c for c, name in enumerate(spec.structures) if Structure[name] in row.structures)
     cases = []
-    for phase, labels in zip(row.phases, row.labels, strict=True):
-        inputs = crop.inputs(row.stack.pixels[phase], spec.neighbours, step)
-        channels = as_channels(torch.from_numpy(labels), spec.structures)
+    for phase, labels, said in zip(row.phases, row.labels, row.said, strict=True):
+        told = torch.from_numpy(said.any((1, 2)))
+        inputs = crop.inputs(row.stack.pixels[phase], spec.neighbours, step)[told]
+        channels = as_channels(torch.from_numpy(labels)[told], spec.structures)
         truth = crop.targets(channels, len(spec.structures))
         if named:
             cases.append(_Case(row.subject, torch.split(inputs, BATCH), truth, named))

@@ -220,7 +220,7 @@ def _at_rest(network: nn.Module) -> Callable[[Tensor], Tensor]:
 def settings_of(model: Model, config: LoraConfig | FullConfig, seed: int) -> SegmenterConfig:
     """The training of a whole model by a tier: its task's views, its own way to be asked."""
     usual = SEGMENTATION_TASKS[model.card.task].config
-    gentle = usual.segmenter.model_copy(update=config.model_dump())
+    gentle = usual.segmenter.model_copy(update=config.model_dump() | {"stay": True})
     size, several = (model.card.test_time.get(n) for n in ("heart_size", "candidates"))
     return usual.model_copy(
         update={

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,9 +19,12 @@ TOLERANCE = 0.005
 """Half a point of Dice: less than what another seed changes, and less than a reader would see."""
 STRUCTURE_TOLERANCE = 0.02
 """So much may one structure lose while others gain."""
+LEAST_TOLD = 0.0005
+"""A loss below this is not seen in the figures as they are printed."""
 LEAST_AGREEMENT = 0.90
 """Dice of before and after for a structure that no judged label names."""
-SCAR = (Structure.INFARCT, Structure.MVO)
+MOST_GROWTH = 0.05
+"""By what share such a structure's size may change on average; Dice does not see a shift of all."""
 FEWEST = 3
 """Subjects in all below which nothing can be judged."""
 
@@ -32,18 +35,23 @@ Segment = Callable[[LabelledRow], LabelArray]
 class Compared:
     """Dice of each judged subject and structure before and after; and of the two with each other.
 
-    Each is the mean over a subject's labelled phases of Dice over the whole stack; of the wall
-    with what is scarred of it, of scar where the truth has some.
+    Each is the mean over a subject's labelled phases of Dice over the slices that its labels
+    describe, where the truth has any of the structure; of the wall with what is scarred of it.
+    ``sizes`` are pixels before and after of what no label names.
     """
 
     before: dict[str, dict[str, float]] = field(default_factory=dict)
     after: dict[str, dict[str, float]] = field(default_factory=dict)
     unnamed: dict[str, dict[str, float]] = field(default_factory=dict)
+    sizes: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
 
     def with_others(self, other: Compared) -> Compared:
         """Both together."""
         return Compared(
-            self.before | other.before, self.after | other.after, self.unnamed | other.unnamed
+            self.before | other.before,
+            self.after | other.after,
+            self.unnamed | other.unnamed,
+            self.sizes | other.sizes,
         )
 
 
@@ -68,26 +76,34 @@ def compare(
     """
     truths: dict[str, list[dict[str, tuple[float, float]]]] = defaultdict(list)
     agreements: dict[str, list[dict[str, float]]] = defaultdict(list)
+    sizes: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
     for row in rows:
         old, new = before(row), after(row)
-        for truth, a, b in zip(row.labels, old, new, strict=True):
+        for labels, said, *answers in zip(row.labels, row.said, old, new, strict=True):
+            told = said.any((1, 2))
+            truth, a, b = (array[told] for array in (labels, *answers))
             named, unnamed = {}, {}
             for name in structures:
                 value = Structure[name]
                 if value in row.structures:
-                    if value in SCAR and not (truth == value).any():
-                        continue  # as in evaluating: scar's Dice is of those who have some
                     drawn = WALL if value == Structure.MYO else (value,)
                     true = np.isin(truth, drawn)
-                    named[name] = (dice(np.isin(a, drawn), true), dice(np.isin(b, drawn), true))
+                    if true.any():  # else Dice can tell nothing but whether something was drawn
+                        named[name] = (dice(np.isin(a, drawn), true), dice(np.isin(b, drawn), true))
                 else:
                     unnamed[name] = dice(a == value, b == value)
+                    x, y = sizes[row.subject].get(name, (0, 0))
+                    sizes[row.subject][name] = (
+                        x + int((a == value).sum()),
+                        y + int((b == value).sum()),
+                    )
             truths[row.subject].append(named)
             agreements[row.subject].append(unnamed)
     return Compared(
         {s: _means([{k: v[0] for k, v in d.items()} for d in t]) for s, t in truths.items()},
         {s: _means([{k: v[1] for k, v in d.items()} for d in t]) for s, t in truths.items()},
         {s: _means(d) for s, d in agreements.items()},
+        dict(sizes),
     )
 
 
@@ -98,7 +114,7 @@ def judge(compared: Compared, how: str, keys: dict[str, str]) -> Judgement:
       ``-TOLERANCE``.
     - No structure's mean difference is below ``-STRUCTURE_TOLERANCE``.
     - A structure that no judged label names agrees before and after with a Dice of at least
-      ``LEAST_AGREEMENT``.
+      ``LEAST_AGREEMENT``, and its size changes by at most ``MOST_GROWTH``.
 
     Paired differences, since subjects differ from each other more than versions do. No test of
     significance: with a handful of subjects none could fail, and the rule is to ask whether the
@@ -114,7 +130,7 @@ def judge(compared: Compared, how: str, keys: dict[str, str]) -> Judgement:
     judged = [s for s in compared.before if compared.before[s]]
     if not judged:
         return cannot_judge(
-            "No subject that could judge has a whole label of this task's structures"
+            "No subject that could judge has whole labels in which this task's structures are drawn"
         )
     pairs = tuple(
         Pair(subject=keys[s], before=_mean(compared.before[s]), after=_mean(compared.after[s]))
@@ -126,8 +142,12 @@ def judge(compared: Compared, how: str, keys: dict[str, str]) -> Judgement:
     unnamed = _by_structure(compared.unnamed)
     unnamed = {name: value for name, value in unnamed.items() if name not in structures}
     faults = _faults(after - before, structures, unnamed)
+    faults += _grown(compared.sizes, unnamed)
     counted = f"{len(pairs)} subject(s), {how}"
     reason = f"mean Dice {before:.3f} before, {after:.3f} after ({counted})"
+    if not faults and after - before <= -LEAST_TOLD:
+        less, allowed = 100 * (before - after), 100 * TOLERANCE
+        reason += f", {less:.1f} points less, within the {allowed:.1f} that are allowed"
     if unnamed:
         reason += f"; no label says how good {', '.join(sorted(unnamed))} is"
     return Judgement(
@@ -162,6 +182,17 @@ def _faults(
                 f"{name}, which nobody corrected, is drawn otherwise than before "
                 f"(Dice of the two {agreement:.2f})"
             )
+    return faults
+
+
+def _grown(sizes: dict[str, dict[str, tuple[int, int]]], unnamed: Collection[str]) -> list[str]:
+    faults = []
+    for name in unnamed:
+        pairs = [of[name] for of in sizes.values() if name in of]
+        before, after = (sum(pair[i] for pair in pairs) for i in (0, 1))
+        if abs(after - before) > MOST_GROWTH * before:
+            share = 100 * (after - before) / max(before, 1)
+            faults.append(f"{name}, which nobody corrected, is drawn {share:+.0f} % in size")
     return faults
 
 
