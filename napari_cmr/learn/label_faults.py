@@ -13,7 +13,7 @@ from napari_cmr.learn.examples import LabelledRow
 
 ENCLOSED = 0.6
 OPEN = 0.4
-_LISTED = 3
+_LISTED = 10
 _IN_PLANE = ndimage.generate_binary_structure(2, 1)[None]
 
 
@@ -47,18 +47,19 @@ def refuse_two_of_a_name(rows: Sequence[ManifestRow]) -> None:
 
 
 def refuse_wrong_map(loaded: Sequence[LabelledRow]) -> None:
-    """Refuse labels in most of which the wall lies round something else than the LV.
+    """Refuse subjects in one of whose images the wall lies round something else than the LV.
+
+    One image is enough: where one person's labels are under another map, not every image of
+    them tells, and of those drawn under the right map none looks so.
 
     Raises
     ------
     InputError
-        If it does.
+        If there are any; it names them.
     """
     whole = [row for row in loaded if row.said.all()]  # strokes leave gaps
-    told = [under_wrong_map(row.labels) for row in whole]
-    swapped = [row.subject for row, wrong in zip(whole, told, strict=True) if wrong]
-    if 2 * len(swapped) > sum(wrong is not None for wrong in told):
-        names = sorted(set(swapped))
+    names = sorted({row.subject for row in whole if under_wrong_map(row.labels)})
+    if names:
         listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
         raise InputError(f"In the labels of {len(names)} subject(s) ({listed}) {WRONG_MAP}")
 

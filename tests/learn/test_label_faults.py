@@ -1,14 +1,21 @@
 """Labels that cannot be right are refused wherever something is learnt from them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from napari_cmr.core import InputError, Structure, label_map
-from napari_cmr.io.manifest import ManifestRow
+from napari_cmr.io.manifest import ManifestRow, read_manifest
+from napari_cmr.learn.examples import load_labelled
 from napari_cmr.learn.finetune import finetune_segmenter
-from napari_cmr.learn.label_faults import refuse_two_of_a_name, under_wrong_map
+from napari_cmr.learn.label_faults import (
+    refuse_two_of_a_name,
+    refuse_wrong_map,
+    under_wrong_map,
+)
+from napari_cmr.learn.versions.corrections import load_corrections
 from tests.learn.corrected import ACDC, heart, write_cases
 from tests.learn.test_finetune import config
 
@@ -41,6 +48,31 @@ def test_finetuning_refuses_labels_under_the_wrong_map(tmp_path):
     wrong = write_cases(tmp_path / "wrong", "ab", values=ACDC, label_map="cmr")
     with pytest.raises(InputError, match=r"2 subject\(s\).*label_map"):
         finetune_segmenter([wrong], tmp_path / "out", config(1, 1), name="n", version="1")
+
+
+def test_one_subject_under_the_wrong_map_is_refused_by_name_among_many_that_are_right(tmp_path):
+    right = write_cases(tmp_path / "cases", "abcde", values=ACDC, label_map="acdc")
+    text = right.read_text()
+    for wrong, told in (("c", r"of 1 subject\(s\) \(c\)"), ("bd", r"of 2 subject\(s\) \(b, d\)")):
+        lines = [
+            line.replace(",acdc", ",cmr") if line[0] in wrong else line
+            for line in text.splitlines()
+        ]
+        right.write_text("\n".join(lines) + "\n")
+        with pytest.raises(InputError, match=told):
+            load_corrections([right])
+        with pytest.raises(InputError, match=told):
+            finetune_segmenter([right], tmp_path / "out", config(1, 1), name="n", version="1")
+
+
+def test_one_image_of_a_subject_is_enough_to_tell(tmp_path):
+    manifest = write_cases(tmp_path / "cases", "ab")
+    rows = load_labelled(read_manifest(manifest, need_labels=True))
+    swapped = np.array([0, 3, 2, 1], np.uint8)[rows[0].labels]
+    three = [rows[0], rows[0], replace(rows[0], labels=swapped), rows[1]]
+    with pytest.raises(InputError, match=r"of 1 subject\(s\) \(a\)"):
+        refuse_wrong_map(three)
+    refuse_wrong_map(rows)
 
 
 def test_finetuning_refuses_two_people_of_one_id(tmp_path):
