@@ -112,3 +112,21 @@ def test_unlabelled_images_of_who_judges_stay_out_and_who_joined_never_judges(tm
     _, later = project.split(rows("a", "b", "c", "d", "e") + many)
     assert len(names(later)) == 3
     assert not names(later) & {"x", "y", "z"}
+
+
+def test_what_is_placed_together_is_kept_whole_or_not_at_all(tmp_path):
+    project = holdout(tmp_path)
+
+    def place(*subjects):
+        with project.all_or_nothing():
+            project.split(rows(*subjects))
+            project.remember([SimpleNamespace(subject="x")])
+            assert project.counts()[0] > 0
+            if "wrong" in subjects:
+                raise ValueError
+
+    with pytest.raises(ValueError):
+        place("a", "wrong")
+    assert project.counts() == (0, 0)
+    place("a", "b")
+    assert holdout(tmp_path).counts() == (2, 0)

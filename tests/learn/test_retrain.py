@@ -503,3 +503,30 @@ def test_losses_that_are_allowed_do_not_add_up(tmp_path, project, start, monkeyp
     assert "beside v0002, the best before it: " in made.record.judgement.reason
     assert "that is 0.8 points worse" in made.record.judgement.reason
     assert store.active().version == "v0003"
+
+
+def test_a_run_that_is_refused_leaves_nobody_placed_and_no_picture_remembered(
+    tmp_path, project, start
+):
+    cases = write_cases(tmp_path / "cases", "abcde", columns=(("split", "validation"),))
+    with pytest.raises(InputError, match="All subjects of the manifest are held out"):
+        tune(project, cases, start)
+    store = VersionStore(project)
+    assert store.holdout.counts() == (0, 0)
+    assert not store.versions()
+    right = cases.with_name("right.csv")
+    renamed = cases.read_text().replace(",validation", ",").splitlines()
+    right.write_text("\n".join([renamed[0], *(f"new-{line}" for line in renamed[1:])]) + "\n")
+    with pytest.raises(ModelError):
+        tune(project, right, tmp_path / "no-such-model")
+    assert store.holdout.counts() == (0, 0)
+    assert tune(project, right, start).record.version == "v0002"
+    assert store.holdout.counts() == (4, 1)
+
+
+def test_a_comparison_that_is_refused_places_nobody(tmp_path, project, start):
+    tune(project, write_cases(tmp_path / "cases", "ab"), start)
+    store = VersionStore(project)
+    with pytest.raises(InputError, match="None of the manifest's subjects is held out"):
+        judge_versions(store, "v0001", "v0002", [write_cases(tmp_path / "more", "x")])
+    assert store.holdout.counts() == (2, 0)

@@ -73,6 +73,7 @@ class Holdout:
 
     def __init__(self, path: Path, *, seed: int | None = None) -> None:
         self.path = path
+        self._begun: sqlite3.Connection | None = None
         with self._open() as connection:
             connection.executescript(_TABLES)
             connection.execute("begin immediate")
@@ -115,6 +116,29 @@ class Holdout:
         )
         return TrainingRows(tuple(training), keys, _SEALED, others), tuple(judging)
 
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[sqlite3.Connection]:
+        """Keep what is placed and remembered within it; nothing of it if anything is raised.
+
+        So a run that is refused leaves everybody to be placed by the one that is not.
+
+        Raises
+        ------
+        InputError
+            If the list of subjects cannot be used.
+        """
+        if self._begun is not None:
+            yield self._begun
+            return
+        with self._open() as connection:
+            connection.execute("begin immediate")
+            self._begun = connection
+            try:
+                yield connection
+                connection.commit()
+            finally:
+                self._begun = None  # closing takes back what was not committed
+
     def refuse_leak(self, keys: Iterable[str]) -> None:
         """Refuse to keep a model that was trained on a subject that judges.
 
@@ -138,18 +162,15 @@ class Holdout:
             If there are any.
         """
         whose = {c.image_sha256: c.subject for c in corrections}
-        with self._open() as connection:
-            connection.execute("begin immediate")
+        with self.all_or_nothing() as connection:
             known = dict(connection.execute("select sha256, key from picture"))
             if any(known.get(picture, key) != key for picture, key in whose.items()):
-                connection.rollback()
                 raise InputError(
                     "Some of these pictures came to the project before under another subject id; "
                     "give a person the same id each time."
                 )
             new = [pair for pair in whose.items() if pair[0] not in known]
             connection.executemany("insert into picture values (?, ?)", new)
-            connection.commit()
 
     def counts(self) -> tuple[int, int]:
         """How many subjects train and how many judge."""
@@ -160,7 +181,7 @@ class Holdout:
     def remember(self, joined: Sequence[ManifestRow]) -> None:
         """Note who is about to join a training without labels, and so never judges."""
         keys = {(self.key(row.subject),) for row in joined}
-        with self._open() as connection:
+        with self.all_or_nothing() as connection:
             connection.executemany("insert or ignore into joined values (?)", sorted(keys))
 
     def _held(self) -> set[str]:
@@ -170,8 +191,7 @@ class Holdout:
     def _place(self, rows: Sequence[LabelledRow]) -> dict[str, bool]:
         named = {self.key(row.subject): False for row in rows}
         named |= {self.key(row.subject): True for row in rows if row.row.split == "validation"}
-        with self._open() as connection:
-            connection.execute("begin immediate")
+        with self.all_or_nothing() as connection:
             placed = _subjects(connection)
             new = sorted(set(named) - set(placed))
             wanted = min((len(placed) + len(new)) // ONE_IN, ENOUGH) - sum(placed.values())
@@ -181,20 +201,28 @@ class Holdout:
             chosen += others[: max(0, wanted - len(chosen))]
             here = {key: key in chosen for key in new}
             connection.executemany("insert into subject values (?, ?)", here.items())
-            connection.commit()
         return placed | here
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
+        if self._begun is not None:
+            yield self._begun
+            return
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unusable(error) from error
+        try:
             with closing(sqlite3.connect(self.path, timeout=30, isolation_level=None)) as opened:
                 yield opened
-        except (OSError, sqlite3.Error) as error:
-            raise InputError(
-                f"The project's list of subjects {self.path} cannot be used ({error}); "
-                "check that the folder can be written to and the file is whole."
-            ) from error
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> InputError:
+        return InputError(
+            f"The project's list of subjects {self.path} cannot be used ({error}); "
+            "check that the folder can be written to and the file is whole."
+        )
 
 
 def _subjects(connection: sqlite3.Connection) -> dict[str, bool]:

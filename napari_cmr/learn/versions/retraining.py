@@ -120,18 +120,19 @@ def retrain(
     loaded = load_corrections(manifests, task, say)
     check_cancel(cancel)
     store = VersionStore(project, task=task)
-    parent = store.begin(start)
     corrections = describe(loaded, {row.subject: store.holdout.key(row.subject) for row in loaded})
     refuse_same_pictures(corrections)
-    store.holdout.refuse_renamed(corrections)
     offered = () if tier == "head" else load_offered(unlabelled, task, loaded, say)
     if unlabelled and tier == "head":
         say("head: unlabelled images have no part in it")
-    training, judging = store.holdout.split(loaded, offered)
-    if not training.rows:
-        raise InputError(
-            "All subjects of the manifest are held out to judge on; add subjects to train on."
-        )
+    with store.holdout.all_or_nothing():  # a run refused here places nobody and makes no version
+        store.holdout.refuse_renamed(corrections)
+        training, judging = store.holdout.split(loaded, offered)
+        if not training.rows:
+            raise InputError(
+                "All subjects of the manifest are held out to judge on; add subjects to train on."
+            )
+        parent = store.begin(start)
     work = Work(store, seed, say, cancel, watch)
     say(
         f"{len(training.keys)} subject(s) train, {len({r.subject for r in judging})} judge; "
@@ -196,10 +197,12 @@ def judge_versions(
     InputError
         If the manifests have none, or a version is missing or altered.
     """
-    _, held = store.holdout.split(load_corrections(manifests, store.task))
-    judging = whole(held)
-    if not judging:
-        raise InputError("None of the manifest's subjects is held out, so none can judge.")
+    rows = load_corrections(manifests, store.task)
+    with store.holdout.all_or_nothing():
+        _, held = store.holdout.split(rows)
+        judging = whole(held)
+        if not judging:
+            raise InputError("None of the manifest's subjects is held out, so none can judge.")
     keys = {row.subject: store.holdout.key(row.subject) for row in judging}
     cache = FeatureCache(store.cache)
     old, new = (remembering(store.load(version), cache) for version in (before, after))
