@@ -42,6 +42,7 @@ NEIGHBOUR_MM = float(Network.model_fields["neighbour_mm"].default)
 LARGEST_GRADIENT = 12.0
 DESCRIBED = ("encoder", "encoder_options", "channels", "structures", "grid", "neighbours")
 LOG_EVERY = 50
+SAY_EVERY_S = 30.0
 
 
 class StageConfig(BaseModel):
@@ -205,6 +206,7 @@ def train_stage(
     sampler = EvenSampler(sets)
     others = EvenSampler(unlabelled) if unlabelled else None
     begun, saved = time.monotonic() - run.seconds, time.monotonic()
+    said = saved
     losses: list[float] = []
     while run.step < config.steps:
         if cancel is not None and cancel():
@@ -228,6 +230,10 @@ def train_stage(
             _log(out / f"{role}.jsonl", record | {"seconds": run.seconds})
             say(f"{role}: " + "  ".join(f"{k} {v:.4g}" for k, v in record.items()))
             losses.clear()
+            said = time.monotonic()
+        elif time.monotonic() - said > SAY_EVERY_S:
+            say(f"{role}: step {run.step} of {config.steps}  loss {losses[-1]:.4g}")
+            said = time.monotonic()
         if last or time.monotonic() - saved > checkpoint_every_s:
             run.save(checkpoint)
             saved = time.monotonic()

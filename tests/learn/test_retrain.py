@@ -530,3 +530,55 @@ def test_a_comparison_that_is_refused_places_nobody(tmp_path, project, start):
     with pytest.raises(InputError, match="None of the manifest's subjects is held out"):
         judge_versions(store, "v0001", "v0002", [write_cases(tmp_path / "more", "x")])
     assert store.holdout.counts() == (2, 0)
+
+
+def only(manifest, subjects):
+    """A manifest beside another with some of its subjects alone."""
+    first, *lines = manifest.read_text().splitlines()
+    some = manifest.with_name(f"{subjects}.csv")
+    some.write_text("\n".join([first, *(line for line in lines if line[0] in subjects)]) + "\n")
+    return some
+
+
+def test_without_the_rows_of_who_is_held_out_it_says_that_they_help(tmp_path, project, start):
+    cases = write_cases(tmp_path / "cases", "abcdef")
+    tune(project, cases, start)
+    store = VersionStore(project)
+    trains = "".join(s for s in "abcdef" if store.holdout.key(s) not in _held(store))
+    said = []
+    one = tune(project, only(cases, trains[:1]), say=said.append)
+    assert one.record.judgement.not_worse is None
+    assert "too few" not in one.advice
+    assert "no whole label of the project's 1 held-out subject(s), who judge" in one.advice
+    assert "give a manifest with their rows too" in one.advice
+    assert not any("held-out" in line for line in said)
+    three = tune(project, only(cases, trains[:3]), say=said.append)
+    assert three.record.judgement.how == "leave-one-subject-out"
+    assert sum("so those who train judge" in line for line in said) == 1
+
+
+def test_a_subject_in_two_splits_of_one_manifest_is_refused(tmp_path, project, start):
+    cases = write_cases(tmp_path / "cases", "abc", columns=(("split", "train"),))
+    lines = cases.read_text().splitlines()
+    lines[2] = (
+        lines[2].replace(",ED,", ",ES,").replace("b,", "a,", 1).replace("train", "validation")
+    )
+    cases.write_text("\n".join(lines) + "\n")
+    with pytest.raises(
+        InputError, match=r"1 subject\(s\) are in both the train and the valid.*: a"
+    ):
+        tune(project, cases, start)
+    assert not VersionStore(project).versions()
+
+
+@pytest.mark.parametrize("config", [FullConfig(steps=3, batch=2), LoraConfig(steps=3, batch=2)])
+def test_a_slow_tier_says_its_step_and_loss_now_and_then(
+    tmp_path, project, start, monkeypatch, config
+):
+    monkeypatch.setattr("napari_cmr.learn.segmenter.SAY_EVERY_S", 0.0)
+    said = []
+    tune(project, write_cases(tmp_path / "cases", "ab"), start, config=config, say=said.append)
+    steps = [line for line in said if line.startswith("segmenter: step")]
+    assert [line.split("  loss")[0] for line in steps] == [
+        "segmenter: step 1 of 3", "segmenter: step 2 of 3", "segmenter: step 3"
+    ]  # fmt: skip

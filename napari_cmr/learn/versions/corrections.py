@@ -13,6 +13,7 @@ import numpy.typing as npt
 from napari_cmr.core import InputError, Structure
 from napari_cmr.io.manifest import ManifestRow, read_manifest
 from napari_cmr.learn.examples import LabelledRow, load_labelled
+from napari_cmr.learn.finetune import refuse_overlap
 from napari_cmr.learn.label_faults import refuse_two_of_a_name, refuse_wrong_map
 from napari_cmr.learn.versions.kinds import kind_of, rows_of_task
 from napari_cmr.learn.versions.record import Correction
@@ -38,8 +39,8 @@ def load_corrections(
     Raises
     ------
     InputError
-        If a manifest or a file is at fault, one subject id stands for two studies, or the
-        labels cannot be those of the map they are said to be in.
+        If a manifest or a file is at fault, one subject id stands for two studies or is in two
+        splits of a manifest, or the labels cannot be those of the map they are said to be in.
     """
     sets = [_labelled(path) for path in manifests]
     _, left_out = rows_of_task([row for rows in sets for row in rows], task)
@@ -47,6 +48,8 @@ def load_corrections(
         say(left_out)
         sets = [[row for row in rows if kind_of(row) in ("", task)] for rows in sets]
     refuse_two_of_a_name([row for rows in sets for row in rows])
+    for path, rows in zip(manifests, sets, strict=True):
+        _refuse_two_splits(path, rows)
     loaded = [row for rows in sets if rows for row in load_labelled(rows, scribbles=True)]
     if not loaded:
         raise InputError("The manifest has no labelled row to train on.")
@@ -87,6 +90,13 @@ def load_offered(
     if any(whose.get(row.image.resolve(), row.subject) != row.subject for row in kept):
         raise InputError(TWO_IDS)
     return kept
+
+
+def _refuse_two_splits(manifest: Path, rows: Sequence[ManifestRow]) -> None:
+    """As a fine-tuning does; another manifest may call somebody otherwise, who stays as placed."""
+    train = [row for row in rows if row.split in ("", "train")]
+    held = [row for row in rows if row.split == "validation"]
+    refuse_overlap({manifest: train}, {manifest: held})
 
 
 def _labelled(manifest: Path) -> list[ManifestRow]:

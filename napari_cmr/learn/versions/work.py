@@ -87,11 +87,17 @@ class Work:
             self.say(f"judging on {len(keys)} held-out subject(s)")
             found = judge(self._on_holdout(parent, trained, judging), "holdout", keys)
             return self._beside_the_best(found, parent, trained, judging, keys)
+        held = self.store.holdout.counts()[1]
+        missed = f"the manifest has no whole label of the project's {held} held-out subject(s)"
+        if held and len(training.keys) < FEWEST:
+            return cannot_judge(f"{missed}, who judge; give a manifest with their rows too")
         if len(training.keys) < FEWEST:
             return cannot_judge(
                 f"{len(training.keys)} subject(s) are too few to judge a version on: it takes "
                 f"{FEWEST}"
             )
+        if held:
+            self.say(f"{missed}, so those who train judge, each by a model that never saw them")
         self.watch.stage("judging", len(training.keys))
         compared = Compared()
         for done, (subject, key) in enumerate(training.keys.items(), start=1):
