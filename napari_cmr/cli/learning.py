@@ -70,7 +70,9 @@ def finetune(
         str | None,
         typer.Option(help="A model of the task whose localiser is taken as it is: name or folder."),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Same seed, same model, on one CPU.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Same seed, same model, on one CPU.")
+    ] = None,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
     config: Annotated[
         Path | None,

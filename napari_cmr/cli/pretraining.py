@@ -30,7 +30,7 @@ def pretrain(
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of the run.")] = None,
     batch: Annotated[int | None, typer.Option(help="Images a step, over all processes.")] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same run, on one CPU.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same run, on one CPU.")] = 0,
     heart_crop: Annotated[
         bool, typer.Option("--heart-crop", help="Crop round the heart that the localiser finds.")
     ] = False,

@@ -81,7 +81,7 @@ def phantom(
     format: Annotated[  # noqa: A002  the option's name on the terminal
         str, typer.Option(help="dicom, enhanced or nifti.")
     ] = "dicom",
-    seed: Annotated[int, typer.Option(help="Another heart and other noise.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Another heart and other noise.")] = 0,
     phases: Annotated[
         int | None, typer.Option(min=2, max=200, help="Phases of the cine; 20 if not said.")
     ] = None,

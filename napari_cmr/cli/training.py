@@ -29,7 +29,7 @@ def start(
     tier: Annotated[str, typer.Option(help="auto, head, lora or full.")] = "auto",
     reader: Annotated[str | None, typer.Option(help="Whose corrections; else your own.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of the training.")] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same version, on one CPU.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same version, on one CPU.")] = 0,
     model: Annotated[
         str | None,
         typer.Option("--start", help="Model that a project without versions begins with."),

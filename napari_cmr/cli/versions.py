@@ -51,7 +51,7 @@ def retrain(
         ),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of the training.")] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same version, on one CPU.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same version, on one CPU.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
     keep_anyway: Annotated[
         bool,

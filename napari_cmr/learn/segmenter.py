@@ -119,7 +119,7 @@ class SegmenterConfig(BaseModel):
         default=None,
         description="places tried for the heart at test time; its largest piece only if None",
     )
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     notes: str = Field(default="", description="what the other fields do not say")
     checkpoint_every_s: float = 120.0
     validate_every: int = 750

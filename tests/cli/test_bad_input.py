@@ -111,6 +111,24 @@ def test_a_manifest_that_says_nothing(run, tmp_path, content):
     one_sentence(run("predict", "--manifest", "m.csv", "--out", "out", code=2))
 
 
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("retrain", "--project", "p", "--manifest", "m.csv"),
+        ("training", "start", "--project", "p"),
+        ("finetune", "--manifest", "m.csv", "--out", "out"),
+        ("pretrain", "--method", "simclr", "--encoder", "unet", "--manifest", "m.csv",
+         "--out", "out"),
+        ("phantom", "--out", "out"),
+    ],
+)  # fmt: skip
+def test_a_seed_below_nought_is_refused_as_an_option(run_here, tmp_path, verb):
+    (tmp_path / "m.csv").write_text("subject,image,label\na,a.nii,a.nii\n")
+    done = run_here(*verb, "--seed", "-1", code=2)
+    assert "Invalid value for '--seed'" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["m.csv"]
+
+
 @pytest.mark.parametrize("task", ["lge_sax_seg", "landmarks", "disease", "echo_lv_seg"])
 def test_a_training_whose_manifest_lacks_a_column(run_here, tmp_path, task):
     (tmp_path / "m.csv").write_text("image,label\na,b\n")

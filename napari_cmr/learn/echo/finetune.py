@@ -56,7 +56,7 @@ class EchoConfig(BaseModel):
         augment=AUGMENT,
     )
     one_piece: bool = Field(default=True, description="keep the largest piece of a structure")
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     notes: str = Field(default="", description="what the other fields do not say")
     checkpoint_every_s: float = 120.0
     validate_every: int = 500
