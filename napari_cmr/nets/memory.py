@@ -9,6 +9,7 @@ from typing import TypeVar
 import torch
 
 Result = TypeVar("Result")
+_TOLD = ("out of memory", "cublas_status_alloc_failed", "cudnn_status_alloc_failed")
 
 
 def within_memory(
@@ -33,8 +34,8 @@ def within_memory(
     while True:
         try:
             return work(batch, device)
-        except torch.OutOfMemoryError:
-            if device.type == "cpu":
+        except RuntimeError as error:
+            if device.type == "cpu" or not _out_of_memory(error):
                 raise
         torch.cuda.empty_cache()
         if batch > 1:
@@ -43,6 +44,12 @@ def within_memory(
         else:
             batch, device = whole, torch.device("cpu")
             say("The GPU's memory does not suffice for one picture; going on on the CPU.")
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    """Whether memory ran out: the driver and the libraries on it say so in words of their own."""
+    said = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError) or any(words in said for words in _TOLD)
 
 
 def warn(sentence: str) -> None:

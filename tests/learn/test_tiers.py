@@ -252,6 +252,33 @@ def test_out_of_memory_takes_less_at_once_then_the_cpu_and_says_so():
     assert "CPU" in said[2]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        torch.AcceleratorError("CUDA error: out of memory"),
+    ],
+)
+def test_what_the_driver_and_its_libraries_call_out_of_memory_is_that(error):
+    def work(batch, device):
+        if device.type != "cpu":
+            raise error
+        return batch
+
+    cuda = torch.device("cuda")
+    assert within_memory(work, batch=2, device=cuda, say=lambda _: None) == 2
+
+
+def test_another_fault_of_a_gpu_is_not_hidden():
+    def work(batch, device):
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    with pytest.raises(RuntimeError, match="device-side"):
+        within_memory(work, batch=2, device=torch.device("cuda"), say=print)
+
+
 def test_out_of_memory_on_the_cpu_is_not_hidden():
     def work(batch, device):
         raise torch.OutOfMemoryError("no memory")
