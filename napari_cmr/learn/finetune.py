@@ -140,8 +140,12 @@ def finetune_segmenter(
     if localiser is not None and finding is not None:
         recipe["localiser_of"] = finding.record()
 
+    ran_on = device()
+
     def run_stage(role: str, stage: StageConfig, **more: Any) -> Trained:
         def with_batch(batch: int, on: torch.device) -> Trained:
+            nonlocal ran_on
+            recipe[role]["batch"], ran_on = batch, on  # less than asked where memory ran out
             return train_stage(
                 role,
                 stage.model_copy(update={"batch": batch}),
@@ -183,7 +187,7 @@ def finetune_segmenter(
             recipe=recipe,
             seed=config.seed,
             hours=sum(s.seconds for s in stages.values()) / 3600,
-            hardware=hardware(),
+            hardware=hardware(ran_on),
             finished=True,
             metrics=metrics,
             sha256="",
@@ -344,9 +348,9 @@ def manifest_hash(manifests: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def hardware() -> str:
-    """What a training ran on, for the card."""
-    if torch.cuda.is_available():
+def hardware(on: torch.device | None = None) -> str:
+    """What a training ran on, for the card; where it would run if None."""
+    if (on or device()).type == "cuda":
         return str(torch.cuda.get_device_name())
     n = torch.get_num_threads()
     threads = "1 CPU thread" if n == 1 else f"{n} CPU threads"

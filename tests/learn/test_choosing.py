@@ -1,16 +1,20 @@
 """The tier that cross-validation chooses, what is told on the way, and stopping in every tier."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from napari_cmr.core import CancelledError
+from napari_cmr.learn import finetune
 from napari_cmr.learn.tiers import TIERS
 from napari_cmr.learn.tiers.head import HeadConfig
 from napari_cmr.learn.tiers.quick_score import QuickScore
 from napari_cmr.learn.tiers.tier import FullConfig, LoraConfig
 from napari_cmr.learn.tiers.watch import Unwatched
 from napari_cmr.learn.versions import VersionStore, choosing, retrain
+from napari_cmr.learn.versions.gate import Compared
 from napari_cmr.measure import dice
 from napari_cmr.nets import load_model, predict
 from napari_cmr.nets.memory import within_memory
@@ -94,6 +98,39 @@ def test_of_tiers_that_are_as_good_the_cheapest_is_taken(tmp_path, start, monkey
     assert made.record.tier == "head"
 
 
+@pytest.mark.parametrize(
+    ("dice", "chosen"),
+    [
+        ((0.80, 0.90, 0.85), "lora"),
+        ((0.80, 0.85, 0.90), "full"),
+        ((0.80, 0.896, 0.90), "lora"),
+        ((0.896, 0.80, 0.90), "head"),
+        ((0.894, 0.80, 0.90), "full"),
+    ],
+)
+def test_a_dearer_tier_is_taken_where_it_is_better_by_more_than_the_tolerance(
+    monkeypatch, dice, chosen
+):
+    of = dict(zip(SMALL, dice, strict=True))
+    specs = {"segmenter": SimpleNamespace(structures=("BACKGROUND", "LV"))}
+
+    def made(name):
+        return SimpleNamespace(name=name, card=SimpleNamespace(networks=specs))
+
+    def compared(rows, before, after, structures):
+        scores = {row.subject: {"LV": of[after]} for row in rows}
+        return Compared(scores, scores, {})
+
+    monkeypatch.setattr(choosing, "segmenting", lambda model: model.name)
+    monkeypatch.setattr(choosing, "compare", compared)
+    rows = [SimpleNamespace(subject=s, said=np.ones(1, bool)) for s in "abc"]
+    found = choosing.best_tier(
+        rows, "abc", lambda _: choosing.Fold(None, made), dict.fromkeys(of, 1)
+    )
+    assert found.tier == chosen
+    assert found.record["dice"] == pytest.approx(of)
+
+
 def test_one_subject_or_strokes_leave_nothing_to_choose_by(tmp_path, start):
     cases = write_cases(tmp_path / "cases", "ab", values=ACDC, label_map="acdc")
     one = tmp_path / "cases" / "one.csv"
@@ -169,3 +206,29 @@ def test_a_gpu_without_memory_steps_back_to_less_and_the_version_is_made(
     assert made.record.version == "v0002"
     assert any("pictures at once" in line for line in said)
     assert any("going on on the CPU" in line for line in said)
+
+
+@pytest.mark.parametrize("memory", [1, 0])
+def test_a_card_says_the_batch_and_the_device_that_memory_sufficed_for(
+    tmp_path, start, monkeypatch, memory
+):
+    def small_gpu(work, *, batch, device, say):
+        def on_a_gpu(pictures, on):
+            if on.type == "cuda" and pictures > memory:
+                work(pictures, torch.device("cpu"))  # it gets some way first
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return work(pictures, on)
+
+        return within_memory(on_a_gpu, batch=batch, device=torch.device("cuda"), say=say)
+
+    def train_on_the_cpu(*arguments, on, inner=finetune.train_stage, **more):
+        return inner(*arguments, on=torch.device("cpu"), **more)
+
+    monkeypatch.setattr(finetune, "within_memory", small_gpu)
+    monkeypatch.setattr(finetune, "train_stage", train_on_the_cpu)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a GPU")
+    manifest = write_cases(tmp_path / "cases", "ab")
+    tune(tmp_path / "p", manifest, start, tier="full", config=SMALL["full"])
+    card = load_model(VersionStore(tmp_path / "p").place_of("v0002")).card
+    assert card.recipe["batch"] == (1 if memory else 2)
+    assert ("CPU" in card.hardware, card.hardware == "a GPU") == (not memory, bool(memory))

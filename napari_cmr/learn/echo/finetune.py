@@ -140,6 +140,8 @@ def finetune_echo(
         "start": begun.record() if begun else "scratch",
     }
 
+    ran_on = device()
+
     def card_of(trained: Trained, metrics: dict[str, dict[str, Metric]]) -> Card:
         return Card(
             name=name,
@@ -157,7 +159,7 @@ def finetune_echo(
             recipe=recipe,
             seed=config.seed,
             hours=trained.seconds / 3600,
-            hardware=hardware(),
+            hardware=hardware(ran_on),
             finished=True,
             metrics=metrics,
             sha256="",
@@ -186,6 +188,8 @@ def finetune_echo(
         return {"score": sum(means) / len(means), **scores}
 
     def with_batch(batch: int, on: torch.device) -> Trained:
+        nonlocal ran_on
+        recipe["segmenter"]["batch"], ran_on = batch, on  # less than asked where memory ran out
         return train_stage(
             "segmenter",
             stage.model_copy(update={"batch": batch}),

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from napari_cmr.core import Cancel, InputError, Structure, replacing
 from napari_cmr.io.manifest import ManifestRow
 from napari_cmr.learn.examples import LabelledRow
-from napari_cmr.learn.finetune import finetune_segmenter
+from napari_cmr.learn.finetune import finetune_segmenter, hardware
 from napari_cmr.learn.segmentation_tasks import SEGMENTATION_TASKS
 from napari_cmr.learn.segmenter import SegmenterConfig
 from napari_cmr.learn.tiers.head import HeadConfig, head_examples, train_head
@@ -68,11 +68,12 @@ TierConfig = HeadConfig | LoraConfig | FullConfig
 
 @dataclass(frozen=True, eq=False)
 class NewModel:
-    """A model that a tier made, and how."""
+    """A model that a tier made, how, and on what."""
 
     model: Model
     tier: str
     recipe: dict[str, Any]
+    hardware: str
 
 
 class Train(Protocol):
@@ -139,7 +140,7 @@ def _train_head(
     on_step = _told(watch, config.steps, onlooker, segmenter.head)
     head = train_head(model, examples, config, seed=seed, on_step=on_step, cancel=cancel)
     made = whole_model(with_head(model, head))
-    return NewModel(made, "head", config.model_dump(mode="json"))
+    return NewModel(made, "head", config.model_dump(mode="json"), hardware())
 
 
 def _train_on(
@@ -184,7 +185,9 @@ def _train_on(
     made = load_model(out, task=model.card.task)
     shutil.rmtree(out, ignore_errors=True)
     tier = "lora" if isinstance(config, LoraConfig) else "full"
-    return NewModel(made, tier, config.model_dump(mode="json"))
+    used = made.card.recipe["segmenter"]["batch"]  # less than asked where memory ran out
+    recipe = config.model_dump(mode="json") | {"batch": used}
+    return NewModel(made, tier, recipe, made.card.hardware)
 
 
 def _told(

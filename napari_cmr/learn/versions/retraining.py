@@ -272,7 +272,7 @@ def _card(
         "recipe": recipe,
         "seed": seed,
         "hours": seconds / 3600,
-        "hardware": hardware(),
+        "hardware": trained.hardware,
         "metrics": {f"project, {judgement.how}": metrics} if metrics else {},
         "sha256": "",
     }
