@@ -117,6 +117,19 @@ def test_a_worse_version_is_kept_but_not_used_unless_told(tmp_path, project, sta
     assert judged.after == pytest.approx(store.read("v0004").judgement.before, abs=1e-6)
 
 
+def test_rolling_back_goes_one_generation_at_a_time(tmp_path, project, start):
+    manifest = write_cases(tmp_path / "cases", "ab")
+    for begun in (start, None, None):
+        tune(project, manifest, begun, config=HeadConfig(steps=1), keep_anyway=True)
+    store = VersionStore(project)
+    assert store.active().version == "v0004"
+    for before in ("v0003", "v0002", "v0001"):
+        assert store.roll_back().version == before
+        assert store.active().version == before
+    with pytest.raises(InputError, match="v0001 came from no version of the project"):
+        store.roll_back()
+
+
 def test_two_subjects_cannot_judge_so_the_old_version_stays_until_the_user_decides(
     tmp_path, project, start
 ):

@@ -12,7 +12,7 @@ from napari_cmr.learn.examples import load_labelled
 from napari_cmr.learn.tiers.cache import FeatureCache
 from napari_cmr.learn.tiers.draft import draft
 from napari_cmr.learn.tiers.head import HeadConfig, head_examples, train_head
-from napari_cmr.learn.tiers.remembering import remembering, whole_model, with_head
+from napari_cmr.learn.tiers.remembering import Remembering, remembering, whole_model, with_head
 from napari_cmr.learn.versions.gate import compare, segmenting
 from napari_cmr.measure import dice
 from napari_cmr.nets import load_model, predict
@@ -108,6 +108,15 @@ def test_one_pixel_other_weights_or_another_grid_miss_the_cache(start, rows, tmp
     cache = FeatureCache(tmp_path / "cache")
     predict(stack, remembering(replace(load_model(start), card=card), cache))
     assert cache.misses == 3
+
+
+def test_the_grid_is_in_the_key_of_one_and_the_same_picture(start, tmp_path):
+    model, cache = load_model(start), FeatureCache(tmp_path)
+    network, spec = model.networks["segmenter"], model.card.networks["segmenter"]
+    grid = spec.grid.model_copy(update={"spacing_mm": spec.grid.spacing_mm / 2})
+    for described in (spec, spec, spec.model_copy(update={"grid": grid})):
+        Remembering(network, described, cache, print)(torch.zeros(1, 1, 64, 64))
+    assert (cache.hits, cache.misses) == (1, 2)
 
 
 def test_a_remembering_model_answers_as_the_plain_one(start, rows, tmp_path):
