@@ -90,6 +90,11 @@ class LabelledRow:
         """Whose it is."""
         return self.row.subject
 
+    @property
+    def in_whole_slices(self) -> bool:
+        """Whether the labels say something of every pixel of a slice or of none, unlike strokes."""
+        return bool((self.said.all((2, 3)) == self.said.any((2, 3))).all())
+
 
 def load_labelled(rows: Sequence[ManifestRow], *, scribbles: bool = False) -> list[LabelledRow]:
     """Load manifest rows that have a label; see also :mod:`napari_cmr.learn.label_faults`.

@@ -57,8 +57,8 @@ def refuse_wrong_map(loaded: Sequence[LabelledRow]) -> None:
     InputError
         If there are any; it names them.
     """
-    whole = [row for row in loaded if row.said.all()]  # strokes leave gaps
-    names = sorted({row.subject for row in whole if under_wrong_map(row.labels)})
+    whole = [row for row in loaded if row.in_whole_slices]  # strokes leave gaps
+    names = sorted({row.subject for row in whole if under_wrong_map(row.labels * row.said)})
     if names:
         listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
         raise InputError(f"In the labels of {len(names)} subject(s) ({listed}) {WRONG_MAP}")

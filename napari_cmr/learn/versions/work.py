@@ -192,5 +192,5 @@ class Work:
 
 
 def whole(rows: Sequence[LabelledRow]) -> list[LabelledRow]:
-    """Rows whose labels say something of every pixel of a slice, or of none: no strokes."""
-    return [row for row in rows if (row.said.all((2, 3)) == row.said.any((2, 3))).all()]
+    """Rows that can judge: strokes cannot."""
+    return [row for row in rows if row.in_whole_slices]
