@@ -15,6 +15,7 @@ from torch import nn
 from napari_cmr.core import Cancel, InputError, Segmentation, Stack
 from napari_cmr.io.manifest import ManifestRow, read_manifest
 from napari_cmr.learn.consistency import load_unlabelled, unsaid_phases
+from napari_cmr.learn.data_sets import data_set_names
 from napari_cmr.learn.evaluate import evaluate_segmenter, summarise
 from napari_cmr.learn.examples import LabelledFrame, LabelledRow, frames_of, load_labelled
 from napari_cmr.learn.label_faults import refuse_two_of_a_name, refuse_wrong_map
@@ -120,7 +121,8 @@ def finetune_segmenter(
             "A localiser is trained in no steps only where the start has one or --localiser does."
         )
     train, held = split_rows(manifests)
-    counts = {p: len({r.subject for r in rows}) for p, rows in train.items()}
+    names = data_set_names(train)
+    counts = {names[p]: len({r.subject for r in rows}) for p, rows in train.items()}
     shares = list(weights) if weights else [float(n) for n in counts.values()]
     crops = _Crops() if heart_crop else None
     labelled = load_training(train, say)
@@ -180,7 +182,7 @@ def finetune_segmenter(
             parent=begun.title if begun else None,
             test_time=test_time | {"flips": config.flips},
             training_data=TrainingData(
-                sets={p.parent.name: n for p, n in counts.items()},
+                sets=counts,
                 manifest_sha256=manifest_hash(manifests),
                 terms=terms,
             ),
@@ -314,10 +316,9 @@ def measure_held(held: Rows, model: Model, *, surfaces: bool) -> dict[str, dict[
     def segment(stack: Stack) -> Segmentation:
         return predict(stack, model)
 
+    names = data_set_names(held)
     return {
-        f"{path.parent.name} validation": summarise(
-            evaluate_segmenter(rows, segment, surfaces=surfaces)
-        )
+        f"{names[path]} validation": summarise(evaluate_segmenter(rows, segment, surfaces=surfaces))
         for path, rows in held.items()
         if rows
     }

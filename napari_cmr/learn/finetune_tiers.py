@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from napari_cmr.core import InputError
+from napari_cmr.learn.data_sets import data_set_names
 from napari_cmr.learn.examples import LabelledRow, frames_of
 from napari_cmr.learn.finetune import (
     TERMS,
@@ -225,7 +226,8 @@ def _told(model: Model) -> dict[str, str]:
 
 
 def _data(asked: Asked, train: Rows) -> TrainingData:
-    sets = {path.parent.name: len({r.subject for r in rows}) for path, rows in train.items()}
+    names = data_set_names(train)
+    sets = {names[path]: len({r.subject for r in rows}) for path, rows in train.items()}
     return TrainingData(sets=sets, manifest_sha256=manifest_hash(asked.manifests), terms=TERMS)
 
 

@@ -13,6 +13,7 @@ from torch import nn
 from napari_cmr.core import ModelError, Segmentation, Stack
 from napari_cmr.io.manifest import ManifestRow, read_manifest
 from napari_cmr.learn.augment import AugmentConfig
+from napari_cmr.learn.data_sets import data_set_names
 from napari_cmr.learn.echo.evaluate import evaluate_echo
 from napari_cmr.learn.examples import LabelledFrame, load_frames
 from napari_cmr.learn.finetune import TERMS, hardware, manifest_hash, refuse_overlap
@@ -127,7 +128,8 @@ def finetune_echo(
     held = {p: [r for r in rows if r.split == "validation" and r.label] for p, rows in sets.items()}
     refuse_overlap(train, held)
     say(f"reading {sum(map(len, train.values()))} training rows")
-    counts = {p: len({r.subject for r in rows}) for p, rows in train.items()}
+    names = data_set_names(sets)
+    counts = {names[p]: len({r.subject for r in rows}) for p, rows in train.items()}
     shares = list(weights) if weights else [float(n) for n in counts.values()]
     frames = [
         (share, load_echo_frames(rows))
@@ -136,7 +138,7 @@ def finetune_echo(
     ]
     recipe = config.model_dump(mode="json") | {
         "segmenter": stage.model_dump(mode="json"),
-        "weights": {p.parent.name: share for p, share in zip(counts, shares, strict=True)},
+        "weights": dict(zip(counts, shares, strict=True)),
         "start": begun.record() if begun else "scratch",
     }
 
@@ -152,7 +154,7 @@ def finetune_echo(
             parent=begun.title if begun else None,
             test_time={"one_piece": config.one_piece},
             training_data=TrainingData(
-                sets={p.parent.name: n for p, n in counts.items()},
+                sets=counts,
                 manifest_sha256=manifest_hash(manifests),
                 terms=terms,
             ),
@@ -258,8 +260,9 @@ def _measure(held: dict[Path, list[ManifestRow]], model: Model) -> dict[str, dic
         return segment_echo(stack, model)
 
     structures = model.card.networks["segmenter"].structures[1:]
+    names = data_set_names(held)
     return {
-        f"{path.parent.name} validation": evaluate_echo(rows, segment, structures).mean
+        f"{names[path]} validation": evaluate_echo(rows, segment, structures).mean
         for path, rows in held.items()
         if rows
     }

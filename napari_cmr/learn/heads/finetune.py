@@ -102,7 +102,7 @@ def finetune_head(
         )
     test_time = _test_time(task, frozen, segmenter, fitted.recipe.get(PICTURES_WEIGHT, 0.0))
     below = test_time.get("encoder") or test_time.get("segmenter")
-    counts = {set_name(p, rows): len({r.subject for r in rows}) for p, rows in train.items()}
+    counts = {set_name(p, rows, train): len({r.subject for r in rows}) for p, rows in train.items()}
     card = Card(
         name=name or f"{task.replace('_', '-')}-head",
         version=version,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from torch import nn
 
 from napari_cmr.core import InputError
 from napari_cmr.io.manifest import ManifestRow
+from napari_cmr.learn.data_sets import data_set_names
 from napari_cmr.learn.heads.embedding import HeartEmbedding
 from napari_cmr.learn.heads.enhancement import Case, numbers_of, numbers_of_slices, read_cases
 from napari_cmr.learn.heads.fusing import PICTURES, FusedHead, Fusion, fuse
@@ -149,7 +150,7 @@ def _fit(
     for path, rows in held.items():
         for where, read in sources.items() if rows else ():
             answers = answers_of(fused.head, classes, read(rows))
-            metrics[f"{set_name(path, rows)} validation{where}"] = metrics_of(answers)
+            metrics[f"{set_name(path, rows, held)} validation{where}"] = metrics_of(answers)
     networks: dict[str, nn.Module] = {"head": fused.head.head}
     if fused.head.pictures is not None:
         networks[PICTURES] = fused.head.pictures
@@ -187,7 +188,7 @@ def fit_scar(
         metrics[LEFT_OUT_OF_HEAD] |= {f"{k}_slice": v for k, v in metrics_of(answers).items()}
     for path, some in held.items():
         if some:
-            metrics[f"{set_name(path, some)} validation"] = scar_metrics(
+            metrics[f"{set_name(path, some, held)} validation"] = scar_metrics(
                 task, classes, networks, some, read_cases(some, segmenter, labels=True)
             )[0]
     return Fitted(networks, metrics, _recipe(whole, chosen, classes))
@@ -239,10 +240,11 @@ def metrics_of(answers: Answers) -> dict[str, Metric]:
     return {"accuracy": accuracy(answers), "auc": auc(answers)}
 
 
-def set_name(path: Path, rows: Sequence[ManifestRow]) -> str:
-    """The folder of a manifest, and whether its pictures are a phantom's."""
+def set_name(path: Path, rows: Sequence[ManifestRow], among: Iterable[Path] = ()) -> str:
+    """The name of a manifest among those of a call, and whether its pictures are a phantom's."""
     made = any(row.columns.get(PHANTOM) for row in rows)
-    return f"{path.parent.name} (phantom)" if made else path.parent.name
+    name = data_set_names([*among] or [path])[path]
+    return f"{name} (phantom)" if made else name
 
 
 def _as_samples(found: Sequence[Sample], classes: Sequence[str]) -> Samples:

@@ -13,6 +13,7 @@ from torch import Tensor
 from napari_cmr.core import InputError, Structure
 from napari_cmr.io.manifest import read_manifest
 from napari_cmr.learn.augment import AugmentConfig
+from napari_cmr.learn.data_sets import data_set_names
 from napari_cmr.learn.examples import EvenSampler, frames_of, load_labelled
 from napari_cmr.learn.finetune import TERMS, hardware, manifest_hash, refuse_overlap
 from napari_cmr.learn.label_faults import refuse_two_of_a_name, refuse_wrong_map
@@ -67,7 +68,8 @@ def finetune_landmarks(
     kind = kind_of([row for rows in train.values() for row in rows])
     below = load_model(segmenter, task=kind.segmenter_task)
     say(f"reading {sum(map(len, train.values()))} training rows")
-    counts = {p.parent.name: len({r.subject for r in rows}) for p, rows in train.items()}
+    names = data_set_names(sets)
+    counts = {names[p]: len({r.subject for r in rows}) for p, rows in train.items()}
     frames = []
     for rows in train.values():
         refuse_two_of_a_name([row for row in rows if row.label])
@@ -117,7 +119,7 @@ def finetune_landmarks(
     )
     model = LandmarkModel(Model(card, {"landmarks": head}), below, kind.rule)
     metrics = {
-        f"{path.parent.name} validation": measure_landmarks(rows, kind, model)[1]
+        f"{names[path]} validation": measure_landmarks(rows, kind, model)[1]
         for path, rows in held.items()
         if rows
     }
