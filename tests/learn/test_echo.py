@@ -187,6 +187,19 @@ def test_a_person_in_both_splits_is_refused(manifest, tmp_path):
         finetune(other, tmp_path, small(1))
 
 
+def test_rows_without_any_label_to_learn_from_are_refused(manifest, tmp_path):
+    bare = manifest.with_name("bare.csv")
+    with manifest.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with bare.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(row | {"label": ""} for row in rows)
+    with pytest.raises(InputError, match="No row that trains has a label"):
+        finetune(bare, tmp_path / "out", small(1))
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_picture_as_a_whole_is_what_the_network_sees(manifest):
     rows = [r for r in read_manifest(manifest) if r.label]
     for frame in load_echo_frames(rows):

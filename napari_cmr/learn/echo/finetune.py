@@ -10,7 +10,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
-from napari_cmr.core import ModelError, Segmentation, Stack
+from napari_cmr.core import InputError, ModelError, Segmentation, Stack
 from napari_cmr.io.manifest import ManifestRow, read_manifest
 from napari_cmr.learn.augment import AugmentConfig
 from napari_cmr.learn.data_sets import data_set_names
@@ -116,7 +116,8 @@ def finetune_echo(
     Raises
     ------
     InputError
-        If a manifest or a file it names, or the start, is at fault.
+        If a manifest or a file it names, or the start, is at fault, or no row that trains has a
+        label.
     """
     torch.set_num_threads(threads)
     begun = read_echo_start(start) if start is not None else None
@@ -127,6 +128,10 @@ def finetune_echo(
     }
     held = {p: [r for r in rows if r.split == "validation" and r.label] for p, rows in sets.items()}
     refuse_overlap(train, held)
+    if not any(train.values()):
+        raise InputError(
+            "No row that trains has a label; fill the manifest's column label for some."
+        )
     say(f"reading {sum(map(len, train.values()))} training rows")
     names = data_set_names(sets)
     counts = {names[p]: len({r.subject for r in rows}) for p, rows in train.items()}
