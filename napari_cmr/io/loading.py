@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from napari_cmr.core import (
@@ -126,6 +127,39 @@ def sax_late_enhancement(catalogue: Catalogue, stack_id: str | None = None) -> E
             f"{_list(catalogue.entries)}. Choose another folder, or one of these by its id."
         )
     return _largest_of_one_study(catalogue, found)
+
+
+def stack_meant(
+    catalogue: Catalogue, *, view: View | None, sequence: Sequence | None, stack_id: str | None
+) -> Entry:
+    """The stack that a manifest's row means: the one named, the only one, or the one it describes.
+
+    Localisers and the like do not count where there is anything else. A row that says nothing, or
+    says that it is a short-axis cine, means the one that :func:`sax_cine` chooses.
+
+    Raises
+    ------
+    InputError
+        If there is no stack of that name, or none or several of that description.
+    """
+    if stack_id is not None:
+        return _named(catalogue, stack_id)
+    worked = tuple(e for e in catalogue.entries if not e.left_alone) or catalogue.entries
+    if len(worked) == 1:
+        return worked[0]
+    fit = [e for e in worked if view in (None, e.view) and sequence in (None, e.sequence)]
+    if len(fit) == 1:
+        return fit[0]
+    cines = tuple(e for e in fit if _is_sax_cine(e))
+    if cines and len({e.subject for e in cines}) == 1:
+        return sax_cine(replace(catalogue, entries=cines))
+    said = " ".join(filter(None, (view, sequence)))
+    several = fit if said else cines
+    raise InputError(
+        f"{catalogue.path} holds {'more than one' if several else 'no'} "
+        f"{said or 'short-axis cine'}; it holds {_list(catalogue.entries)}. "
+        "Name one by its id in the manifest's column stack."
+    )
 
 
 def _largest_of_one_study(catalogue: Catalogue, entries: list[Entry]) -> Entry:

@@ -130,20 +130,22 @@ def load_image(row: ManifestRow) -> Stack:
     The column ``slice_rows`` says that a picture holds its slices one under the other, each with
     so many rows; then its label does too.
 
+    Of a folder with several stacks the one that the columns ``view`` and ``sequence`` describe is
+    read, or that the column ``stack`` names by its id.
+
     Of a video the frame that the column ``frame`` numbers is read; else all, or every so many as
     the column ``frame_step`` says.
 
     Raises
     ------
     InputError
-        If the image cannot be read, or the slices of a stack differ in size.
+        If the image cannot be read, the slices of a stack differ in size, or which stack of a
+        folder is meant is not told.
     """
     if row.slices:
         return _stacked(row)
     if row.image.is_dir():
-        from napari_cmr.io import open_stack
-
-        stack = open_stack(row.image, spacing=row.spacing_mm)
+        stack = _of_folder(row)
     elif row.image.suffix.lower() in PICTURES:
         stack = _slices_apart(row, _picture(row))
     elif row.image.suffix.lower() in VIDEOS:
@@ -154,11 +156,12 @@ def load_image(row: ManifestRow) -> Stack:
             stack = replace(stack, geometry=respaced(stack.geometry, row.spacing_mm))
     else:
         stack = read_nifti(row.image, spacing=row.spacing_mm)
+    view, sequence = _said(row)
     return replace(
         stack,
         subject=row.subject,
-        view=View(row.view) if row.view in set(View) else stack.view,
-        sequence=Sequence(row.sequence) if row.sequence in set(Sequence) else stack.sequence,
+        view=view or stack.view,
+        sequence=sequence or stack.sequence,
         height_cm=row.number("height_cm") or stack.height_cm,
         weight_kg=row.number("weight_kg") or stack.weight_kg,
     )
@@ -325,6 +328,28 @@ def parse_spacing(text: str) -> tuple[float, float, float] | None:
             f"A spacing is three positive numbers of millimetres, slice,row,column, not '{text}'."
         )
     return z, y, x
+
+
+def _of_folder(row: ManifestRow) -> Stack:
+    from napari_cmr.io.loading import load, stack_meant
+    from napari_cmr.io.scanning import scan
+
+    view, sequence = _said(row)
+    entry = stack_meant(
+        scan(row.image),
+        view=None if view is View.UNKNOWN else view,
+        sequence=sequence,
+        stack_id=row.columns.get("stack") or None,
+    )
+    return load(entry, spacing=row.spacing_mm)
+
+
+def _said(row: ManifestRow) -> tuple[View | None, Sequence | None]:
+    """The view and the sequence that a row names, where they are ones that are known."""
+    return (
+        View(row.view) if row.view in set(View) else None,
+        Sequence(row.sequence) if row.sequence in set(Sequence) else None,
+    )
 
 
 def _picture(row: ManifestRow) -> Stack:

@@ -20,7 +20,7 @@ from napari_cmr.nets.features import FrozenEncoder, picture_features, pictures
 Segmenter = Callable[[Stack], Segmentation]
 Embed = Callable[[Stack, int, int], FloatArray]
 """A cine and its phases of ED and ES to numbers that say what its pictures look like."""
-Features = dict[Path, FloatArray]
+Features = dict[tuple[Path, str, str, str], FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,16 +90,18 @@ def read_pictures(
     Parameters
     ----------
     cache
-        Features of this encoder by image, looked up and added to.
+        Features of this encoder by image, and by what chooses a stack of a folder; looked up and
+        added to.
     """
     known = {} if cache is None else cache
     found = []
     for index, row in enumerate(rows):
-        if row.image not in known:
+        seen = (row.image, row.view, row.sequence, row.columns.get("stack", ""))
+        if seen not in known:
             stack = load_image(row)
             features = picture_features(stack, encoder, pictures(stack))
-            known[row.image] = features.mean(0).double().numpy()
-        values = known[row.image]
+            known[seen] = features.mean(0).double().numpy()
+        values = known[seen]
         found.append(Sample(row.subject, (index,), values, task.truth(row) if truth else None))
         if progress is not None:
             progress(index + 1, len(rows))
