@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from napari_cmr.core import (
     Stack,
     check_cancel,
     label_map,
+    placing,
     replacing,
 )
 from napari_cmr.io.manifest import (
@@ -31,10 +33,11 @@ from napari_cmr.io.manifest import (
 from napari_cmr.io.nifti import write_labels
 from napari_cmr.learn.echo.evaluate import evaluate_echo
 from napari_cmr.learn.evaluate import as_json, evaluate_segmenter, summarise
-from napari_cmr.nets import load_model
+from napari_cmr.nets import Model, load_model
 from napari_cmr.nets import predict as predict_stack
 from napari_cmr.nets.echo import ECHO_TASK
 
+TABLE, DOUBTS = "predictions.csv", "uncertainty.json"
 COLUMNS = ("subject", "image", "frame", "slice", "output")
 
 
@@ -53,7 +56,8 @@ def predict_manifest(
     -------
     Path
         The CSV: one row a manifest row in its order, ``subject,image,frame,slice,output``,
-        ``output`` being the label image's path relative to ``out``. It is written last.
+        ``output`` being the label image's path relative to ``out``. All files appear together
+        once the last image is done, in the place of an older call's.
         ``uncertainty.json`` beside it has an entry a stack: ``subject``, ``outputs``, ``study``
         and ``slices``, as `Uncertainty` says. Not of ultrasound.
 
@@ -64,34 +68,20 @@ def predict_manifest(
     """
     rows = read_manifest(manifest)
     loaded = load_model(model, task=task)
-    outputs: dict[int, str] = {}
-    doubts: list[dict[str, Any]] = []
-    numbers = {id(row): index for index, row in enumerate(rows)}
-    for stack in join_slices(rows):
-        check_cancel(cancel)
-        found = predict_stack(load_image(stack), loaded, uncertainty=True, cancel=cancel)
-        for place, row in enumerate(stack.slices or (stack,)):
-            index = numbers[id(row)]
-            outputs[index] = _output_name(index, row)
-            _write(found, place if stack.slices else None, out / outputs[index])
-        if found.uncertainty is not None:
-            of = [outputs[numbers[id(row)]] for row in stack.slices or (stack,)]
-            doubts.append({"subject": stack.subject, "outputs": of, **found.uncertainty.as_dict()})
-        if progress is not None:
-            progress(len(outputs), len(rows))
-    records = [
-        [row.subject, row.columns["image"], row.frame, row.slice, Path(outputs[index]).as_posix()]
-        for index, row in enumerate(rows)
-    ]
-    if doubts:
-        with replacing(out / "uncertainty.json") as part:
-            part.write_text(json.dumps(doubts, indent=1) + "\n", encoding="utf-8")
-    table = out / "predictions.csv"
-    with replacing(table) as part, part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        writer.writerows(records)
-    return table
+    with placing(out, overwrite=True) as part:
+        doubts = _predict_rows(rows, part, loaded, progress, cancel)
+        if doubts:
+            text = json.dumps(doubts, indent=1) + "\n"
+            (part / DOUBTS).write_text(text, encoding="utf-8")
+        with (part / TABLE).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(COLUMNS)
+            for index, row in enumerate(rows):
+                stated = (row.subject, row.columns["image"], row.frame, row.slice)
+                writer.writerow((*stated, _output_name(index, row)))
+    if not doubts:
+        (out / DOUBTS).unlink(missing_ok=True)  # an older call's, of other labels
+    return out / TABLE
 
 
 def evaluate_manifest(
@@ -132,6 +122,33 @@ def evaluate_manifest(
     return as_json(task, loaded.title, subjects, summarise(subjects))
 
 
+def _predict_rows(
+    rows: Sequence[ManifestRow],
+    out: Path,
+    model: Model,
+    progress: Progress | None,
+    cancel: Cancel | None,
+) -> list[dict[str, Any]]:
+    """Write the labels of each row; what the model says of its own, an entry a stack."""
+    doubts: list[dict[str, Any]] = []
+    numbers = {id(row): index for index, row in enumerate(rows)}
+    done = 0
+    for stack in join_slices(rows):
+        check_cancel(cancel)
+        found = predict_stack(load_image(stack), model, uncertainty=True, cancel=cancel)
+        parts = stack.slices or (stack,)
+        outputs = [_output_name(numbers[id(row)], row) for row in parts]
+        for place, output in enumerate(outputs):
+            _write(found, place if stack.slices else None, out / output)
+        if found.uncertainty is not None:
+            told = found.uncertainty.as_dict()
+            doubts.append({"subject": stack.subject, "outputs": outputs, **told})
+        done += len(parts)
+        if progress is not None:
+            progress(done, len(rows))
+    return doubts
+
+
 def _output_name(index: int, row: ManifestRow) -> str:
     suffix = ".png" if row.image.suffix.lower() in PICTURES else ".nii.gz"
     safe = re.sub(r"[^A-Za-z0-9_-]+", "_", row.subject)[:60]
@@ -143,7 +160,6 @@ def _write(found: Segmentation, place: int | None, path: Path) -> None:
 
     A picture shows the slice at that place, or all of them, one under the other as in the image.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".png":
         drawn = found.labels[0] if place is None else found.labels[0, place]
         labels = label_map("cmr").from_cmr(drawn.reshape(-1, drawn.shape[-1]))
