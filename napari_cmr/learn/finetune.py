@@ -35,6 +35,7 @@ from napari_cmr.nets import (
     save_model,
 )
 from napari_cmr.nets.below import keep_below
+from napari_cmr.nets.card_shelf import refuse_other_task
 from napari_cmr.nets.locate import HeartSize
 from napari_cmr.nets.memory import within_memory
 from napari_cmr.nets.shelf import device
@@ -100,8 +101,10 @@ def finetune_segmenter(
         If ``cancel`` returned True between two steps; a second call goes on there.
     InputError
         If a manifest or a file it names, or the start, is at fault, one id stands for two
-        subjects, or labels cannot be those of the map they are said to be in.
+        subjects, labels cannot be those of the map they are said to be in, or ``out`` holds a
+        model of another task.
     """
+    refuse_other_task(out, task)
     torch.set_num_threads(threads)
     words = SEGMENTATION_TASKS[task]
     begun = read_start(start) if start is not None else None

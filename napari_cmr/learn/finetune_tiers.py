@@ -34,6 +34,7 @@ from napari_cmr.learn.tiers.tier import FullConfig, LoraConfig, settings_of
 from napari_cmr.learn.versions.choosing import AUTO, TRIALS, Choice, Fold, best_tier
 from napari_cmr.learn.versions.work import whole
 from napari_cmr.nets import Card, Model, TrainingData, load_model, save_model
+from napari_cmr.nets.card_shelf import refuse_other_task
 
 CACHE = ".cache"
 TRIAL_STEPS = 40
@@ -105,6 +106,7 @@ def finetune_by_tier(
         If there is no such tier, the tier needs another start, or as in
         :func:`finetune_segmenter`.
     """
+    refuse_other_task(out, task)
     torch.set_num_threads(threads)
     if tier != AUTO:
         tier_named(tier)

@@ -46,6 +46,24 @@ def read_card(folder: Path) -> Card:
         raise ModelError(f"The card {path} is damaged.") from error
 
 
+def refuse_other_task(folder: Path, task: str) -> None:
+    """Refuse to train a model of a task into a folder that holds one of another.
+
+    Raises
+    ------
+    ModelError
+        If it does, or the card there is damaged.
+    """
+    if not (folder / CARD).is_file():
+        return
+    card = read_card(folder)
+    if card.task != task:
+        raise ModelError(
+            f"{folder} holds {card.name} {card.version}, a model for {card.task}; choose another "
+            f"folder for one for {task}."
+        )
+
+
 def find_card(name: str | Path) -> Card:
     """The card of a model on the shelf or in a folder.
 

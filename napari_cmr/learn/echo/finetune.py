@@ -20,7 +20,7 @@ from napari_cmr.learn.finetune import TERMS, hardware, manifest_hash, refuse_ove
 from napari_cmr.learn.segmenter import StageConfig, Trained, train_stage
 from napari_cmr.learn.start import Start, read_start, start_of
 from napari_cmr.nets import Card, InputGrid, Metric, Model, Network, TrainingData, save_model
-from napari_cmr.nets.card_shelf import find_card
+from napari_cmr.nets.card_shelf import find_card, refuse_other_task
 from napari_cmr.nets.echo import ECHO_TASK, segment_echo, whole_field
 from napari_cmr.nets.encoders import UNET_CHANNELS, load_encoder
 from napari_cmr.nets.locate import GUESSED_FIELD_MM
@@ -116,9 +116,10 @@ def finetune_echo(
     Raises
     ------
     InputError
-        If a manifest or a file it names, or the start, is at fault, or no row that trains has a
-        label.
+        If a manifest or a file it names, or the start, is at fault, no row that trains has a label,
+        or ``out`` holds a model of another task.
     """
+    refuse_other_task(out, ECHO_TASK)
     torch.set_num_threads(threads)
     begun = read_echo_start(start) if start is not None else None
     stage = config.segmenter.model_copy(update=begun.network if begun else {})

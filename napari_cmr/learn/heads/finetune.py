@@ -29,6 +29,7 @@ from napari_cmr.learn.heads.tasks import DISEASE, HEAD_TASKS, SCAR, HeadTask
 from napari_cmr.nets import Card, InputGrid, Model, Network, TrainingData, load_model, save_model
 from napari_cmr.nets.below import keep_below
 from napari_cmr.nets.card import ModelName
+from napari_cmr.nets.card_shelf import refuse_other_task
 from napari_cmr.nets.features import SIDE, FrozenEncoder, load_frozen
 from napari_cmr.nets.linear_head import LINEAR
 
@@ -74,8 +75,9 @@ def finetune_head(
     ------
     InputError
         If a manifest or a file it names is at fault, fewer than two classes are there to be
-        told apart, or a subject is in both splits.
+        told apart, a subject is in both splits, or ``out`` holds a model of another task.
     """
+    refuse_other_task(out, task)
     torch.set_num_threads(threads)
     began = time.monotonic()
     kind = HEAD_TASKS[task]

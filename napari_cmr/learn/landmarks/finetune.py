@@ -23,6 +23,7 @@ from napari_cmr.learn.segmenter import StageConfig, draw_batch
 from napari_cmr.nets import Card, Network, TrainingData, load_model, save_model
 from napari_cmr.nets.below import keep_below
 from napari_cmr.nets.card import ModelName
+from napari_cmr.nets.card_shelf import refuse_other_task
 from napari_cmr.nets.heat_map_head import HEAT_MAPS, HeatMapHead
 from napari_cmr.nets.heat_maps import LandmarkModel, finest_maps, map_channels
 from napari_cmr.nets.shelf import Model
@@ -57,8 +58,10 @@ def finetune_landmarks(
     Raises
     ------
     InputError
-        If a manifest or a file it names is at fault, or no mask shows the landmarks.
+        If a manifest or a file it names is at fault, no mask shows the landmarks, or ``out``
+        holds a model of another task.
     """
+    refuse_other_task(out, TASK)
     torch.set_num_threads(threads)
     began = time.monotonic()
     sets = {path: read_manifest(path, need_labels=True) for path in manifests}
