@@ -254,6 +254,8 @@ def evaluate(
                 f"{metric:<{width}}{mean['value']:9.3f}  "
                 f"(95 % {mean['low']:.3f} to {mean['high']:.3f}, n={mean['n']})"
             )
+    if result.get("not_scored"):
+        typer.echo(f"not scored: {', '.join(result['not_scored'])}, which the model does not draw")
     if json is not None:
         write_json(json, result)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,6 +46,14 @@ class LabelledPrediction:
     whole: bool = True
 
 
+@dataclass(frozen=True, eq=False)
+class SegmenterScores:
+    """Metrics of each subject, and the structures of their labels that the model cannot draw."""
+
+    subjects: dict[str, SubjectMetrics]
+    not_scored: tuple[Structure, ...]
+
+
 def predict_labelled(row: ManifestRow, segment: Segmenter) -> LabelledPrediction:
     """Segment a row's image and keep the phases that its label describes."""
     stack = load_image(row)
@@ -69,9 +77,24 @@ def predict_labelled(row: ManifestRow, segment: Segmenter) -> LabelledPrediction
 
 
 def evaluate_segmenter(
-    rows: Sequence[ManifestRow], segment: Segmenter, *, surfaces: bool = True
+    rows: Sequence[ManifestRow],
+    segment: Segmenter,
+    *,
+    surfaces: bool = True,
+    drawable: Collection[str] | None = None,
 ) -> dict[str, SubjectMetrics]:
-    """Metrics of each subject.
+    """Metrics of each subject, see :func:`score_segmenter`."""
+    return score_segmenter(rows, segment, surfaces=surfaces, drawable=drawable).subjects
+
+
+def score_segmenter(
+    rows: Sequence[ManifestRow],
+    segment: Segmenter,
+    *,
+    surfaces: bool = True,
+    drawable: Collection[str] | None = None,
+) -> SegmenterScores:
+    """Measure a segmenter on labelled rows.
 
     Parameters
     ----------
@@ -81,11 +104,14 @@ def evaluate_segmenter(
         Gives the labels of a stack.
     surfaces
         Whether to compute surface distances, which take longest.
+    drawable
+        Names of the structures that the segmenter has a channel for; others are not scored, since
+        it never claims to draw them. All of them if None.
 
     Returns
     -------
-    dict
-        Subject to ``dice_STRUCTURE``, ``dice_mean`` (myocardium with what is scarred of it;
+    SegmenterScores
+        Of each subject ``dice_STRUCTURE``, ``dice_mean`` (myocardium with what is scarred of it;
         infarct and obstruction only of subjects who have one; of the slices that the labels
         describe), ``hd95_STRUCTURE_mm``, and where ED and ES are labelled in all slices and
         volumes mean something ``ef_error`` (percentage points),
@@ -94,6 +120,12 @@ def evaluate_segmenter(
         ``uncertainty`` is its number for the study, and ``dice_lost_slice`` and
         ``dice_lost_slice_expected`` are the mean over slices of what it lost and of what it
         expected to lose.
+
+    Raises
+    ------
+    InputError
+        If no row is labelled, a file cannot be read, or the segmenter draws none of what the
+        labels hold.
     """
     labelled = [row for row in rows if row.label is not None]
     if not labelled:
@@ -102,15 +134,21 @@ def evaluate_segmenter(
     for row in join_slices(labelled):
         pairs[row.subject].append(predict_labelled(row, segment))
     present = {int(v) for group in pairs.values() for p in group for v in np.unique(p.truth.labels)}
-    structures = [Structure(v) for v in sorted(present - {0})]
-    return {
+    named = [Structure(v) for v in sorted(present - {0})]
+    structures = [s for s in named if drawable is None or s.name in drawable]
+    left = tuple(s for s in named if s not in structures)
+    if left and not structures:
+        held = ", ".join(s.name for s in left)
+        raise InputError(f"The labels hold {held} only, which the model does not draw.")
+    subjects = {
         subject: {
             **_overlaps(group, structures, surfaces),
             **_function_errors(group, structures),
-            **_doubts(group, structures),
+            **_doubts(group, named),
         }
         for subject, group in pairs.items()
     }
+    return SegmenterScores(subjects, left)
 
 
 def summarise(subjects: dict[str, SubjectMetrics], *, seed: int = 0) -> dict[str, Metric]:

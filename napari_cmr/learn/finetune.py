@@ -319,9 +319,11 @@ def measure_held(held: Rows, model: Model, *, surfaces: bool) -> dict[str, dict[
     def segment(stack: Stack) -> Segmentation:
         return predict(stack, model)
 
-    names = data_set_names(held)
+    names, drawable = data_set_names(held), model.card.networks["segmenter"].structures
     return {
-        f"{names[path]} validation": summarise(evaluate_segmenter(rows, segment, surfaces=surfaces))
+        f"{names[path]} validation": summarise(
+            evaluate_segmenter(rows, segment, surfaces=surfaces, drawable=drawable)
+        )
         for path, rows in held.items()
         if rows
     }

@@ -32,7 +32,7 @@ from napari_cmr.io.manifest import (
 )
 from napari_cmr.io.nifti import write_labels
 from napari_cmr.learn.echo.evaluate import evaluate_echo
-from napari_cmr.learn.evaluate import as_json, evaluate_segmenter, summarise
+from napari_cmr.learn.evaluate import as_json, score_segmenter, summarise
 from napari_cmr.nets import Model, load_model
 from napari_cmr.nets import predict as predict_stack
 from napari_cmr.nets.echo import ECHO_TASK
@@ -94,7 +94,8 @@ def evaluate_manifest(
 ) -> dict[str, Any]:
     """Measure a model on a manifest's labelled rows by the metrics of its task.
 
-    See :func:`evaluate_segmenter`, and :func:`evaluate_echo` for ultrasound.
+    See :func:`score_segmenter`, and :func:`evaluate_echo` for ultrasound. ``not_scored`` lists the
+    structures of the labels that the model cannot draw.
 
     Raises
     ------
@@ -118,8 +119,9 @@ def evaluate_manifest(
     if task == ECHO_TASK:
         scores = evaluate_echo(rows, segment, loaded.card.networks["segmenter"].structures[1:])
         return as_json(task, loaded.title, scores.subjects, scores.mean)
-    subjects = evaluate_segmenter(rows, segment)
-    return as_json(task, loaded.title, subjects, summarise(subjects))
+    found = score_segmenter(rows, segment, drawable=loaded.card.networks["segmenter"].structures)
+    told = as_json(task, loaded.title, found.subjects, summarise(found.subjects))
+    return told | {"not_scored": [s.name for s in found.not_scored]}
 
 
 def _predict_rows(

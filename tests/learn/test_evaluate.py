@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_cmr.core import InputError, Segmentation
+from napari_cmr.core import InputError, Segmentation, Structure
 from napari_cmr.io.manifest import read_manifest
-from napari_cmr.learn.evaluate import evaluate_segmenter, interval, summarise
+from napari_cmr.learn.evaluate import evaluate_segmenter, interval, score_segmenter, summarise
 from napari_cmr.learn.examples import load_labelled
+from napari_cmr.learn.over_manifest import evaluate_manifest
+from tests.learn.corrected import write_cases, write_start
 
 
 def write(path, array):
@@ -79,6 +81,42 @@ def test_a_metric_that_some_subjects_lack_is_averaged_over_those_who_have_it():
     assert mean["x"].value == 2.0
     assert mean["x"].n == 2
     assert mean["y"].n == 1
+
+
+def test_what_a_model_has_no_channel_for_is_named_and_not_scored(manifest):
+    for frame, side in (("ED", 10), ("ES", 4)):
+        label = np.zeros((20, 20, 2), np.uint8)
+        label[:10, :side, 0] = Structure.LV
+        label[12:, :side, 0] = Structure.MYO
+        label[15:, :side, 0] = Structure.INFARCT
+        write(manifest.with_name(f"{frame}.nii.gz"), label.astype(np.int16))
+        write(manifest.with_name(f"{frame}_gt.nii.gz"), label)
+    rows = read_manifest(manifest)
+
+    def without_scar(stack):
+        labels = np.asarray(stack.pixels, np.uint8).copy()
+        labels[labels == Structure.INFARCT] = Structure.MYO
+        return Segmentation.on(stack, labels)
+
+    assert evaluate_segmenter(rows, without_scar)["s1"]["dice_mean"] == pytest.approx(2 / 3)
+    found = score_segmenter(rows, without_scar, drawable=("BACKGROUND", "LV", "MYO"))
+    assert found.not_scored == (Structure.INFARCT,)
+    assert "dice_INFARCT" not in found.subjects["s1"]
+    assert found.subjects["s1"]["dice_mean"] == 1
+    with pytest.raises(InputError, match="hold LV, MYO, INFARCT only, which the model does not"):
+        score_segmenter(rows, without_scar, drawable=("BACKGROUND", "RV"))
+
+
+def test_a_manifest_is_measured_by_what_its_model_draws(tmp_path):
+    def with_scar(_, labels):
+        scarred = labels.copy()
+        scarred[:32][scarred[:32] == Structure.MYO] = Structure.INFARCT
+        return scarred
+
+    cases = write_cases(tmp_path / "set", "a", change=with_scar)
+    told = evaluate_manifest(cases, task="cine_sax_seg", model=write_start(tmp_path / "start"))
+    assert told["not_scored"] == ["INFARCT"]
+    assert "dice_INFARCT" not in told["mean"]
 
 
 def test_rows_without_any_label_are_refused(manifest):
