@@ -82,7 +82,7 @@ def test_predicting_uses_what_training_asked_for_and_another_head_does_too(start
     assert (cache.hits, cache.misses) == (4, 0)
 
 
-def test_one_pixel_other_weights_or_another_grid_miss_the_cache(start, rows, tmp_path):
+def test_one_pixel_or_other_weights_miss_the_cache(start, rows, tmp_path):
     def misses(stack, folder):
         cache = FeatureCache(tmp_path / "cache")
         predict(stack, remembering(load_model(folder), cache))
@@ -101,13 +101,6 @@ def test_one_pixel_other_weights_or_another_grid_miss_the_cache(start, rows, tmp
     cache = FeatureCache(tmp_path / "cache")
     predict(stack, remembering(model, cache))
     assert cache.misses == 3  # the localiser is the same
-    spec = model.card.networks["segmenter"]
-    grid = spec.grid.model_copy(update={"spacing_mm": 1.5})
-    specs = {**model.card.networks, "segmenter": spec.model_copy(update={"grid": grid})}
-    card = model.card.model_copy(update={"networks": specs})
-    cache = FeatureCache(tmp_path / "cache")
-    predict(stack, remembering(replace(load_model(start), card=card), cache))
-    assert cache.misses == 3
 
 
 def test_the_grid_is_in_the_key_of_one_and_the_same_picture(start, tmp_path):
@@ -282,7 +275,8 @@ def test_what_the_driver_and_its_libraries_call_out_of_memory_is_that(error):
 
 def test_another_fault_of_a_gpu_is_not_hidden():
     def work(batch, device):
-        raise RuntimeError("CUDA error: device-side assert triggered")
+        if device.type != "cpu":
+            raise RuntimeError("CUDA error: device-side assert triggered")
 
     with pytest.raises(RuntimeError, match="device-side"):
         within_memory(work, batch=2, device=torch.device("cuda"), say=print)
