@@ -527,6 +527,9 @@ def test_a_run_that_is_refused_leaves_nobody_placed_and_no_picture_remembered(
     store = VersionStore(project)
     assert store.holdout.counts() == (0, 0)
     assert not store.versions()
+    assert not VersionStore.tasks(project)
+    with pytest.raises(InputError, match="has no versions yet for"):
+        VersionStore.existing(project)
     right = cases.with_name("right.csv")
     renamed = cases.read_text().replace(",validation", ",").splitlines()
     right.write_text("\n".join([renamed[0], *(f"new-{line}" for line in renamed[1:])]) + "\n")

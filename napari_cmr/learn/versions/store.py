@@ -84,7 +84,9 @@ class VersionStore:
     @classmethod
     def tasks(cls, project: Path) -> tuple[str, ...]:
         """The tasks that a project has versions of; nothing is made where it has none."""
-        return tuple(t for t in TITLES if (project / FOLDER / "versions" / t).is_dir())
+        # a run that was refused leaves a folder without a version
+        folders = {task: project / FOLDER / "versions" / task for task in TITLES}
+        return tuple(task for task, folder in folders.items() if any(folder.glob(f"v*/{RECORD}")))
 
     @classmethod
     def existing(cls, project: Path, *, task: str = CINE) -> VersionStore:
@@ -97,7 +99,7 @@ class VersionStore:
         """
         if not project.is_dir():
             raise InputError(f"There is no project in {project}; choose the folder of one.")
-        if not (project / FOLDER / "versions" / task).is_dir():
+        if task not in cls.tasks(project):
             raise InputError(
                 f"The project {project} has no versions yet for {title_of(task)}; make one with "
                 "'napari-cmr retrain'."
