@@ -17,6 +17,7 @@ from napari_cmr.io.manifest import (
     load_image,
     load_label,
 )
+from napari_cmr.learn.label_faults import WRONG_MAP, under_wrong_map
 from napari_cmr.measure import (
     MYOCARDIAL_DENSITY_G_PER_ML,
     dice,
@@ -30,6 +31,7 @@ Segmenter = Callable[[Stack], Segmentation]
 SubjectMetrics = dict[str, float]
 BOOTSTRAPS = 2000
 SCAR = (Structure.INFARCT, Structure.MVO)
+_LISTED = 3
 ML_BELOW_WHICH_EF_MEANS_NOTHING = 1e-6
 
 
@@ -124,8 +126,8 @@ def score_segmenter(
     Raises
     ------
     InputError
-        If no row is labelled, a file cannot be read, or the segmenter draws none of what the
-        labels hold.
+        If no row is labelled, a file cannot be read, the segmenter draws none of what the labels
+        hold, or labels cannot be those of the map they are said to be in.
     """
     labelled = [row for row in rows if row.label is not None]
     if not labelled:
@@ -133,6 +135,7 @@ def score_segmenter(
     pairs: dict[str, list[LabelledPrediction]] = defaultdict(list)
     for row in join_slices(labelled):
         pairs[row.subject].append(predict_labelled(row, segment))
+    _refuse_wrong_map([pair for group in pairs.values() for pair in group])
     present = {int(v) for group in pairs.values() for p in group for v in np.unique(p.truth.labels)}
     named = [Structure(v) for v in sorted(present - {0})]
     structures = [s for s in named if drawable is None or s.name in drawable]
@@ -183,6 +186,14 @@ def as_json(
         ],
         "mean": {name: metric.model_dump() for name, metric in mean.items()},
     }
+
+
+def _refuse_wrong_map(pairs: Sequence[LabelledPrediction]) -> None:
+    """As trainings do: scores against labels that mean something else would look like bad ones."""
+    names = sorted({p.row.subject for p in pairs if under_wrong_map(p.truth.labels)})
+    if names:
+        listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
+        raise InputError(f"In the labels of {len(names)} subject(s) ({listed}) {WRONG_MAP}")
 
 
 def _overlaps(

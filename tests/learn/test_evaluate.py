@@ -11,7 +11,7 @@ from napari_cmr.io.manifest import read_manifest
 from napari_cmr.learn.evaluate import evaluate_segmenter, interval, score_segmenter, summarise
 from napari_cmr.learn.examples import load_labelled
 from napari_cmr.learn.over_manifest import evaluate_manifest
-from tests.learn.corrected import write_cases, write_start
+from tests.learn.corrected import ACDC, write_cases, write_start
 
 
 def write(path, array):
@@ -86,9 +86,9 @@ def test_a_metric_that_some_subjects_lack_is_averaged_over_those_who_have_it():
 def test_what_a_model_has_no_channel_for_is_named_and_not_scored(manifest):
     for frame, side in (("ED", 10), ("ES", 4)):
         label = np.zeros((20, 20, 2), np.uint8)
-        label[:10, :side, 0] = Structure.LV
-        label[12:, :side, 0] = Structure.MYO
-        label[15:, :side, 0] = Structure.INFARCT
+        label[:, :, 0] = Structure.MYO
+        label[4:10, 4 : 4 + side, 0] = Structure.LV
+        label[15:, :, 0] = Structure.INFARCT
         write(manifest.with_name(f"{frame}.nii.gz"), label.astype(np.int16))
         write(manifest.with_name(f"{frame}_gt.nii.gz"), label)
     rows = read_manifest(manifest)
@@ -117,6 +117,12 @@ def test_a_manifest_is_measured_by_what_its_model_draws(tmp_path):
     told = evaluate_manifest(cases, task="cine_sax_seg", model=write_start(tmp_path / "start"))
     assert told["not_scored"] == ["INFARCT"]
     assert "dice_INFARCT" not in told["mean"]
+
+
+def test_labels_under_the_wrong_map_are_not_measured_against(tmp_path):
+    wrong = write_cases(tmp_path / "set", "ab", values=ACDC, label_map="cmr")
+    with pytest.raises(InputError, match=r"labels of 2 subject\(s\) \(a, b\).*label_map"):
+        evaluate_manifest(wrong, task="cine_sax_seg", model=write_start(tmp_path / "start"))
 
 
 def test_rows_without_any_label_are_refused(manifest):
