@@ -11,6 +11,7 @@ import typer
 from napari_cmr.cli import echo, heads, landmarks
 from napari_cmr.cli.options import (
     HEADS,
+    SEGMENTERS,
     JsonFile,
     ModelName,
     OutFolder,
@@ -20,6 +21,7 @@ from napari_cmr.cli.options import (
     write_json,
 )
 from napari_cmr.cli.progress import progress
+from napari_cmr.cli.suited import check_suited
 from napari_cmr.core import InputError
 from napari_cmr.nets.segmenter_tasks import TITLES
 
@@ -89,10 +91,12 @@ def finetune(
     check_tier(tier, task)
     if weight and len(weight) != len(manifest):
         raise InputError(f"{len(manifest)} manifest(s) need as many --weight, not {len(weight)}.")
+    if encoder is not None and task in SEGMENTERS:
+        raise InputError(f"An encoder is chosen for {echo.TASK} only; here --start brings one.")
     for path in manifest:
-        _check_manifest(path, need_labels=task not in HEADS)
+        _check_manifest(path, task, need_labels=task not in HEADS)
     for path in unlabelled or ():
-        _check_manifest(path)
+        _check_manifest(path, task)
     of_a_segmenter = (
         encoder, weight, localiser_steps, localiser, config, heart_crop, unlabelled,
     )  # fmt: skip
@@ -152,8 +156,6 @@ def finetune(
         return
     if localiser is not None and localiser_steps:
         raise InputError("--localiser is taken as it is; leave --localiser-steps out.")
-    if encoder is not None:
-        raise InputError(f"An encoder is chosen for {echo.TASK} only; here --start brings one.")
     from napari_cmr.learn import SEGMENTATION_TASKS, finetune_by_tier, finetune_segmenter
     from napari_cmr.learn.settings import read_settings
 
@@ -193,7 +195,7 @@ def predict(
 ) -> None:
     """Segment or name every image of a manifest; truth columns are not read."""
     check_task(task)
-    _check_manifest(manifest)
+    _check_manifest(manifest, task)
     used: str | Path | None = model
     if project is not None:
         from napari_cmr.cli.work import check_versions_of, version_of
@@ -229,7 +231,7 @@ def evaluate(
 ) -> None:
     """Measure a model on the labelled rows of a manifest."""
     check_task(task)
-    splits = _check_manifest(manifest, need_labels=task not in HEADS)
+    splits = _check_manifest(manifest, task, split=split, need_labels=task not in HEADS)
     if not split and "train" in splits and len(splits) > 1:
         typer.echo(
             f"Rows of {' and '.join(sorted(filter(None, splits)))} are measured together; a model "
@@ -265,8 +267,12 @@ def _any_given(*values: object) -> bool:
     return any(v is not None and v is not False and v != [] for v in values)
 
 
-def _check_manifest(manifest: Path, *, need_labels: bool = False) -> set[str]:
+def _check_manifest(
+    manifest: Path, task: str, *, split: str = "", need_labels: bool = False
+) -> set[str]:
     """Tell its faults before torch is imported, which takes seconds; the splits it has."""
     from napari_cmr.io.manifest import read_manifest
 
-    return {row.split for row in read_manifest(manifest, need_labels=need_labels)}
+    rows = read_manifest(manifest, need_labels=need_labels)
+    check_suited([row for row in rows if split in ("", row.split)], task)
+    return {row.split for row in rows}

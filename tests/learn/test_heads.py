@@ -393,6 +393,26 @@ def test_scar_is_told_by_case_and_by_slice(scars, tmp_path, monkeypatch):
         assert (float(row["p_scar_slices"]) > 0.5) == bool(person % 2 and z == 1)
 
 
+def test_a_case_without_a_wall_is_refused_and_not_called_by_what_most_are(
+    scars, tmp_path, monkeypatch
+):
+    def nothing(stack, model, **_):
+        return Segmentation.on(stack, np.zeros(stack.shape, np.uint8))
+
+    head = tmp_path / "head"
+    options = ("--task", "lge_pathology", "--manifest", scars)
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_cmr.learn.heads.enhancement.predict", by_grey)
+        segmenter = save_segmenter(tmp_path / "segmenter")
+        call("finetune", *options, "--out", head, "--start", segmenter, "--threads", 1)
+    monkeypatch.setattr("napari_cmr.learn.heads.enhancement.predict", nothing)
+    with pytest.raises(InputError, match="no wall is found in any picture of p0"):
+        call("predict", *options, "--model", head, "--out", tmp_path / "out")
+    with pytest.raises(InputError, match="no wall is found in any picture of p0"):
+        call("evaluate", *options, "--model", head)
+    assert not (tmp_path / "out").exists()
+
+
 def test_another_segmenter_than_the_scar_head_was_trained_on_is_refused(
     scars, tmp_path, monkeypatch, on_shelf
 ):

@@ -15,6 +15,7 @@ from torch import Tensor
 from napari_cmr.core import (
     Cancel,
     FloatArray,
+    InputError,
     LabelArray,
     ModelError,
     Progress,
@@ -96,7 +97,8 @@ def read_cases(
     Raises
     ------
     InputError
-        If an image or a label cannot be read, or one id stands for two people.
+        If an image or a label cannot be read, one id stands for two people, or the segmenter
+        finds no wall in any picture of a case.
     """
     refuse_two_of_a_name([row for row in rows if row.slice])
     groups: dict[str, list[ManifestRow]] = defaultdict(list)
@@ -116,8 +118,10 @@ def read_cases(
             areas.append(areas_of(stack, segmenter))
             if labels and stack_row.label is not None:
                 drawn.append(_scarred(load_label(stack_row, stack)[1].labels[0]))
+        found = np.concatenate(areas)
+        _refuse_without_wall(subject, found)
         whole = np.concatenate(drawn) if len(drawn) == len(areas) else None
-        cases.append(Case(subject, tuple(numbers), tuple(counts), np.concatenate(areas), whole))
+        cases.append(Case(subject, tuple(numbers), tuple(counts), found, whole))
         if progress is not None:
             progress(done + 1, len(groups))
     return cases
@@ -158,6 +162,15 @@ def numbers_of_slices(case: Case) -> FloatArray:
 def numbers_of(areas: FloatArray) -> FloatArray:
     """`case_numbers` of areas."""
     return case_numbers(torch.from_numpy(areas)).numpy()
+
+
+def _refuse_without_wall(subject: str, areas: FloatArray) -> None:
+    """Without it the head would answer by what most training cases were."""
+    if not areas[:, 1].any():
+        raise InputError(
+            "Scar is told as a share of the wall, and no wall is found in any picture of "
+            f"{subject}; leave it out, or see whether it is late enhancement of the short axis."
+        )
 
 
 def _shares(areas: Tensor) -> Tensor:
