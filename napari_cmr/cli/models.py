@@ -19,10 +19,11 @@ def list_(json: JsonFile = None) -> None:
 
     cards = nets.list_models()
     for card in cards:
-        state = "" if card.finished else " (unfinished)"
-        typer.echo(f"{card.name} {card.version}: {card.task}{state}")
+        states = filter(None, (card.caution, "" if card.finished else "unfinished"))
+        told = "".join(f" ({state})" for state in states)
+        typer.echo(f"{card.name} {card.version}: {card.task}{told}")
     if json is not None:
-        kept = {"name", "version", "task", "finished"}
+        kept = {"name", "version", "task", "finished", "caution"}
         write_json(json, [card.model_dump(mode="json", include=kept) for card in cards])
 
 

@@ -116,3 +116,4 @@ class Card(BaseModel):
     licence: str
     intended_use: str
     bad_at: tuple[str, ...]
+    caution: str = Field(default="", description="what a list of models says beside the name")

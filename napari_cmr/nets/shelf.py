@@ -264,6 +264,7 @@ def readme(card: Card) -> str:
         "",
         f"Task `{card.task}`. {card.intended_use}",
         "",
+        *((f"**{card.caution[:1].upper()}{card.caution[1:]}.**", "") if card.caution else ()),
         "Trained on "
         + ", ".join(f"{n} subjects of {s}" for s, n in card.training_data.sets.items())
         + f" in {card.hours:.1f} hours on {card.hardware}. Training data: "

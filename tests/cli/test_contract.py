@@ -197,6 +197,17 @@ def test_models_are_listed_shown_and_verified(run_here, tmp_path):
     assert name in run_here("models", "verify").stdout
 
 
+def test_a_list_of_models_says_which_are_on_trial_and_which_saw_no_person(run_here, tmp_path):
+    told = run_here("models", "list", "--json", "list.json").stdout.splitlines()
+    cautions = {
+        card["name"]: card["caution"] for card in json.loads((tmp_path / "list.json").read_text())
+    }
+    for name, caution in (("cmr-view", "on trial"), ("mapping-sax-unet", "never tried on")):
+        assert caution in cautions[name]
+        assert caution in next(line for line in told if line.startswith(name))
+    assert not cautions["cine-sax-unet"]
+
+
 def test_the_demo_without_a_display_writes_pictures_tables_and_labels(run_here, tmp_path):
     done = run_here("demo", "--out", "result")
     written = {p.name for p in (tmp_path / "result").iterdir()}
