@@ -195,7 +195,6 @@ def predict(
 ) -> None:
     """Segment or name every image of a manifest; truth columns are not read."""
     check_task(task)
-    _check_manifest(manifest, task)
     used: str | Path | None = model
     if project is not None:
         from napari_cmr.cli.work import check_versions_of, version_of
@@ -204,6 +203,7 @@ def predict(
         if task not in TITLES:
             raise InputError(f"Projects have no versions for {task}; leave --project out.")
         used = version_of(project, task)
+    _check_manifest(manifest, task)
     if task in HEADS:
         table = heads.predict(task, manifest, out, model=model)
     elif task == landmarks.TASK:
