@@ -118,7 +118,8 @@ def load_labelled(rows: Sequence[ManifestRow], *, scribbles: bool = False) -> li
     for row in join_slices(rows):
         if row.label is None and (row.scribble is None or not scribbles):
             continue
-        same = (row.image, row.subject, row.view, row.sequence, row.spacing_mm, row.slices)
+        which = row.columns.get("stack", "")
+        same = (row.image, which, row.subject, row.view, row.sequence, row.spacing_mm, row.slices)
         if row.image.suffix.lower() in VIDEOS or same not in stacks:  # a video's frame differs
             stacks[same] = load_image(row)
         stack = stacks[same]
