@@ -225,9 +225,9 @@ def report(rows: list[Row]) -> str:
     from napari_cmr.learn.evaluate import interval
 
     lines = [
-        "| seed | contender | time | wall | processor | steps | load | LV | wall of LV | mean "
-        "| head tier less it |",
-        "| --- " * 11 + "|",
+        "| seed | T by | contender | time | wall | processor | steps | load | LV | wall of LV "
+        "| mean | head tier less it |",
+        "| --- " * 12 + "|",
     ]
     heads = {_draw(row): row for row in rows if row["contender"] == HEAD}
     for row in rows:
@@ -240,7 +240,8 @@ def report(rows: list[Row]) -> str:
             gap = _told(interval([head[s] - means[s] for s in means], rng), "+.3f")
         cells = [
             str(row["seed"]),
-            row["contender"],
+            row["clock"],
+            _named(row),
             f"{row['times']} T" if row["times"] else "none",
             f"{row['wall_s']:.0f} s" if "wall_s" in row else "",
             f"{row['processor_s']:.0f} s" if "processor_s" in row else "",
@@ -252,6 +253,12 @@ def report(rows: list[Row]) -> str:
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _named(row: Row) -> str:
+    """The contender, with the version of the model where that is all there is of it."""
+    model = row.get("versions", {}).get("model", "") if row["contender"] == BEFORE else ""
+    return f"{row['contender']} ({model})" if model else str(row["contender"])
 
 
 def _draw(row: Row) -> tuple[Any, ...]:
