@@ -132,8 +132,8 @@ def _train_head(
     assert isinstance(segmenter.trunk, Remembering)
     cache = segmenter.trunk.cache
     say(
-        f"head: {len(examples.targets)} views of slices; of the networks' answers "
-        f"{cache.hits} were remembered and {cache.misses} asked for"
+        f"head: {len(examples.targets)} views of slices; of the networks' answers, each to several "
+        f"slices, {cache.hits} were remembered and {cache.misses} asked for"
     )
     onlooker = None if score is None else score.through(segmenter.trunk)
     watch.stage("training", config.steps)
