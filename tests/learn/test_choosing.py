@@ -123,7 +123,7 @@ def test_a_dearer_tier_is_taken_where_it_is_better_by_more_than_the_tolerance(
 
     monkeypatch.setattr(choosing, "segmenting", lambda model: model.name)
     monkeypatch.setattr(choosing, "compare", compared)
-    rows = [SimpleNamespace(subject=s, said=np.ones(1, bool)) for s in "abc"]
+    rows = [SimpleNamespace(subject=s, in_whole_slices=True) for s in "abc"]
     found = choosing.best_tier(
         rows, "abc", lambda _: choosing.Fold(None, made), dict.fromkeys(of, 1)
     )
