@@ -187,14 +187,18 @@ def _parts(
     for phase, labels, said in zip(row.phases, row.labels, row.said, strict=True):
         inputs = crop.inputs(row.stack.pixels[phase], spec.neighbours, step)
         channels = as_channels(torch.from_numpy(labels), spec.structures)
-        targets = crop.targets(channels, len(spec.structures))
-        told = crop.targets(torch.from_numpy(said.astype(np.uint8)), 2) == 1
+        spoken = torch.from_numpy(said)
         for start in range(0, len(inputs), BATCH):  # as in predicting, for the cache's sake
             part = slice(start, start + BATCH)
+            at = spoken[part].flatten(1).any(1)  # a slice of which nothing is said teaches nothing
+            if not at.any():
+                continue
+            targets = crop.targets(channels[part][at], len(spec.structures))
+            told = crop.targets(spoken[part][at].to(torch.uint8), 2) == 1
             for turn in turns_of(model.card):
-                features = segmenter.trunk(turned(inputs[part], turn))
-                target, seen = turned(targets[part], turn), turned(told[part], turn)
-                told_of = seen.flatten(1).any(1)  # a slice of which nothing is said teaches nothing
+                features = segmenter.trunk(turned(inputs[part], turn))[at]
+                target, seen = turned(targets, turn), turned(told, turn)
+                told_of = seen.flatten(1).any(1)  # a stroke may fall between the network's pixels
                 features, target, seen = features[told_of], target[told_of], seen[told_of]
                 with torch.inference_mode():
                     answer = segmenter.head(features).argmax(1)
