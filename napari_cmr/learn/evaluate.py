@@ -17,7 +17,7 @@ from napari_cmr.io.manifest import (
     load_image,
     load_label,
 )
-from napari_cmr.learn.label_faults import WRONG_MAP, under_wrong_map
+from napari_cmr.learn.label_faults import refuse_labels_under_wrong_map
 from napari_cmr.measure import (
     MYOCARDIAL_DENSITY_G_PER_ML,
     dice,
@@ -31,7 +31,6 @@ Segmenter = Callable[[Stack], Segmentation]
 SubjectMetrics = dict[str, float]
 BOOTSTRAPS = 2000
 SCAR = (Structure.INFARCT, Structure.MVO)
-_LISTED = 3
 ML_BELOW_WHICH_EF_MEANS_NOTHING = 1e-6
 
 
@@ -135,7 +134,8 @@ def score_segmenter(
     pairs: dict[str, list[LabelledPrediction]] = defaultdict(list)
     for row in join_slices(labelled):
         pairs[row.subject].append(predict_labelled(row, segment))
-    _refuse_wrong_map([pair for group in pairs.values() for pair in group])
+    # Scores against labels that mean something else would look like bad ones.
+    refuse_labels_under_wrong_map((s, p.truth.labels) for s, of in pairs.items() for p in of)
     present = {int(v) for group in pairs.values() for p in group for v in np.unique(p.truth.labels)}
     named = [Structure(v) for v in sorted(present - {0})]
     structures = [s for s in named if drawable is None or s.name in drawable]
@@ -186,14 +186,6 @@ def as_json(
         ],
         "mean": {name: metric.model_dump() for name, metric in mean.items()},
     }
-
-
-def _refuse_wrong_map(pairs: Sequence[LabelledPrediction]) -> None:
-    """As trainings do: scores against labels that mean something else would look like bad ones."""
-    names = sorted({p.row.subject for p in pairs if under_wrong_map(p.truth.labels)})
-    if names:
-        listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
-        raise InputError(f"In the labels of {len(names)} subject(s) ({listed}) {WRONG_MAP}")
 
 
 def _overlaps(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from scipy import ndimage
@@ -58,7 +58,18 @@ def refuse_wrong_map(loaded: Sequence[LabelledRow]) -> None:
         If there are any; it names them.
     """
     whole = [row for row in loaded if row.in_whole_slices]  # strokes leave gaps
-    names = sorted({row.subject for row in whole if under_wrong_map(row.labels * row.said)})
+    refuse_labels_under_wrong_map((row.subject, row.labels * row.said) for row in whole)
+
+
+def refuse_labels_under_wrong_map(drawn: Iterable[tuple[str, LabelArray]]) -> None:
+    """The same of subjects and their labels ``(t, z, y, x)`` in map ``cmr``.
+
+    Raises
+    ------
+    InputError
+        If there are any; it names them.
+    """
+    names = sorted({subject for subject, labels in drawn if under_wrong_map(labels)})
     if names:
         listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
         raise InputError(f"In the labels of {len(names)} subject(s) ({listed}) {WRONG_MAP}")

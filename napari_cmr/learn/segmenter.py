@@ -265,13 +265,14 @@ class _Run:
         if config.drop_path:
             drop_paths(network, config.drop_path)
         given = start.give(network, self.spec) if start else set()
+        whole = given.issuperset(network.state_dict())
         self.start = start.card.sha256 if start else ""
         if config.shared:
             adapt_given(network, given, rank=config.adapter_rank)
         elif config.adapter_rank:
             adapt(network, rank=config.adapter_rank, blocks=config.adapted)
         self.network = network.to(self.device)
-        self.begun = copy.deepcopy(self.network).eval() if config.stay and start else None
+        self.begun = copy.deepcopy(self.network).eval() if config.stay and whole else None
         self.average, self.best = copy.deepcopy(self.network), copy.deepcopy(self.network)
         prefix = start.encoder if start else ""
         self.pretrained = {name for name in given if name.startswith(prefix)}

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from napari_cmr.core import InputError
+from napari_cmr.learn import segmenter
 from napari_cmr.learn.augment import AugmentConfig, make_view
 from napari_cmr.learn.examples import EvenSampler, LabelledFrame
 from napari_cmr.learn.segmenter import SegmenterConfig, StageConfig, draw_batch, train_stage
@@ -281,3 +282,7 @@ def test_what_labels_do_not_name_stays_as_the_start_drew_it(tmp_path):
         return float(((old != new) & (old != 1) & (new != 1)).float().mean())
 
     assert moved(stay=True) < 0.5 * moved(stay=False)
+
+
+def test_nothing_stays_where_no_whole_start_drew_it():
+    assert segmenter._Run(tiny(1, stay=True), seed=0).begun is None
