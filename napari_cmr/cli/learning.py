@@ -157,7 +157,7 @@ def finetune(
     if localiser is not None and localiser_steps:
         raise InputError("--localiser is taken as it is; leave --localiser-steps out.")
     from napari_cmr.learn import SEGMENTATION_TASKS, finetune_by_tier, finetune_segmenter
-    from napari_cmr.learn.settings import read_settings
+    from napari_cmr.learn.settings import read_settings, told_in
 
     words = SEGMENTATION_TASKS[task]
     settings = words.config if config is None else read_settings(config, words.config)
@@ -179,7 +179,8 @@ def finetune(
         "say": typer.echo,
     }
     if tier is None:
-        card = finetune_segmenter(manifest, out, settings, **asked)
+        told = {} if config is None else told_in(config).get("segmenter", {})
+        card = finetune_segmenter(manifest, out, settings, told=told, **asked)
     else:
         card = finetune_by_tier(manifest, out, settings, tier=tier, steps=steps, **asked)
     typer.echo(f"wrote {out}: {card.name} {card.version}, {card.hours:.2f} hours")

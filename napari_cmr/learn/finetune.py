@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,7 @@ def finetune_segmenter(
     weights: Sequence[float] | None = None,
     start: str | Path | None = None,
     localiser: str | Path | None = None,
+    told: Collection[str] = (),
     heart_crop: bool = False,
     unlabelled: Sequence[Path] = (),
     terms: str = TERMS,
@@ -79,6 +80,9 @@ def finetune_segmenter(
         folder: training begins from its weights, with its networks. By chance if None.
     localiser
         A model of the task, by its shelf name or folder, whose localiser is taken as it is.
+    told
+        The segmenter's settings that somebody named. With a start the networks are the start's;
+        a grid that was named is kept, any other that differs is said to have no part.
     heart_crop
         Whether training crops lie round the heart that the shelf's localiser finds (the
         picture's middle where it finds none), as in use; round the labelled heart if not.
@@ -113,7 +117,11 @@ def finetune_segmenter(
         raise InputError("These settings add to another segmenter; name it with --start.")
     if begun is not None and begun.whole is not None and begun.card.task != task:
         begun = begun.for_another_task(config.segmenter.channels)
-    config = config.begun_from(begun) if begun else config
+    if begun is not None:
+        asked, config = config.segmenter, config.begun_from(begun, own_grid="grid" in told)
+        for setting in sorted(told):
+            if getattr(asked, setting, None) != getattr(config.segmenter, setting, None):
+                say(f"segmenter: the start keeps its {setting}, whatever the settings say")
     finding = begun.localiser() if begun else None
     if localiser is not None:
         finding = start_of(load_model(localiser, task=task), "localiser")

@@ -137,9 +137,10 @@ class SegmenterConfig(BaseModel):
         }
         return self.model_copy(update={**stages, "seed": seed})
 
-    def begun_from(self, start: Start) -> SegmenterConfig:
-        """The same training of the networks that a start fits."""
-        stages = {"segmenter": self.segmenter.model_copy(update=start.network)}
+    def begun_from(self, start: Start, *, own_grid: bool = False) -> SegmenterConfig:
+        """The same training of the networks that a start fits, on its grid unless ``own_grid``."""
+        fits = {k: v for k, v in start.network.items() if k != "grid" or not own_grid}
+        stages = {"segmenter": self.segmenter.model_copy(update=fits)}
         localiser = start.localiser()
         if localiser is not None:
             stages["localiser"] = self.localiser.model_copy(update=localiser.network)

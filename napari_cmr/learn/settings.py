@@ -23,6 +23,23 @@ def read_settings(path: Path, default: Settings) -> Settings:
     InputError
         If the file is no JSON, or a setting is unknown or out of range.
     """
+    told = told_in(path)
+    try:
+        return type(default).model_validate(_merged(default.model_dump(mode="json"), told))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{path}: {where or 'the settings'}: {first['msg']}.") from error
+
+
+def told_in(path: Path) -> dict[str, Any]:
+    """The settings that a JSON names; a card's are its recipe.
+
+    Raises
+    ------
+    InputError
+        If the file is no JSON of names.
+    """
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -30,13 +47,9 @@ def read_settings(path: Path, default: Settings) -> Settings:
     if not isinstance(told, dict):
         raise InputError(f"{path} should hold settings by their names.")
     told = told.get("recipe", told)  # a whole card will do
-    wanted = {k: v for k, v in told.items() if k not in TOLD_ELSEWHERE}
-    try:
-        return type(default).model_validate(_merged(default.model_dump(mode="json"), wanted))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{path}: {where or 'the settings'}: {first['msg']}.") from error
+    if not isinstance(told, dict):
+        raise InputError(f"{path} should hold settings by their names.")
+    return {k: v for k, v in told.items() if k not in TOLD_ELSEWHERE}
 
 
 def _merged(settings: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:

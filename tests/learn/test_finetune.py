@@ -1,6 +1,10 @@
+import json
+
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from napari_cmr.cli.app import app
 from napari_cmr.core import InputError
 from napari_cmr.io.manifest import load_image, read_manifest
 from napari_cmr.learn.augment import AugmentConfig
@@ -51,6 +55,31 @@ def test_a_version_starts_another_that_names_it_and_keeps_its_localiser(manifest
     assert any(
         not torch.equal(moved[k], v) for k, v in first.networks["segmenter"].state_dict().items()
     )
+
+
+def test_a_grid_that_was_named_is_kept_and_what_the_start_does_not_fit_is_said(manifest, tmp_path):
+    card = make_card()
+    save_model(tmp_path / "first", card, {role: build(s) for role, s in card.networks.items()})
+    first = card.networks["segmenter"]
+    grid = first.grid.model_copy(update={"size": 48})
+
+    def tuned(settings):
+        (tmp_path / "settings.json").write_text(json.dumps({"segmenter": settings}))
+        out = tmp_path / "-".join(settings)
+        done = CliRunner().invoke(app, [
+            "finetune", "--manifest", str(manifest), "--start", str(tmp_path / "first"),
+            "--config", str(tmp_path / "settings.json"), "--steps", "1", "--localiser-steps", "0",
+            "--threads", "1", "--out", str(out),
+        ])  # fmt: skip
+        assert done.exit_code == 0, done.output
+        return load_model(out).card.networks["segmenter"], done.output
+
+    kept, said = tuned({"grid": grid.model_dump(), "batch": 2})
+    assert kept == first.model_copy(update={"grid": grid})
+    assert "the start keeps" not in said
+    usual, said = tuned({"channels": [4, 6, 8], "batch": 2})
+    assert usual == first
+    assert "the start keeps its channels, whatever the settings say" in said
 
 
 def test_images_are_read_once_for_both_stages_and_the_phases_nobody_labelled(
