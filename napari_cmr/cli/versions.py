@@ -130,7 +130,7 @@ def list_(project: Project, task: TaskName = None, json: JsonFile = None) -> Non
     """Name every version of each task, the oldest first; the active one of each has a star."""
     dumped: list[dict[str, Any]] = []
     for store in _stores(project, task):
-        active = store.active().version
+        active = store.in_use()
         typer.echo(f"{title_of(store.task)} ({store.task})")
         for record in store.versions():
             star = "*" if record.version == active else " "

@@ -97,7 +97,7 @@ def version_of(project: Path, task: str) -> Path | None:
     found = version_in_use(project, task)
     if found is None:
         typer.echo(
-            f"the project has no version for {title_of(task)} yet; the shelf's model is used"
+            f"the project uses no version for {title_of(task)} yet; the shelf's model is used"
         )
     return found
 

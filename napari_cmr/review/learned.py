@@ -98,10 +98,7 @@ def _stores(project: Project) -> list[VersionStore]:
 
 
 def _lines_of(store: VersionStore) -> list[VersionLine]:
-    records = store.versions()
-    if not records or not store.activations():
-        return []
-    active = store.active().version
+    records, active = store.versions(), store.in_use()
     parents = {record.parent for record in records}
     return [
         VersionLine(
@@ -165,7 +162,8 @@ def version_in_use(folder: Path, task: str) -> Path | None:
     if task not in VersionStore.tasks(folder):
         return None
     store = VersionStore(folder, task=task)
-    return store.place_of(store.active().version) if store.activations() else None
+    active = store.in_use()
+    return store.place_of(active) if active else None
 
 
 def project_predictor(project: Callable[[], Project]) -> Predictor:

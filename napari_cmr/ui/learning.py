@@ -253,7 +253,7 @@ class Learning:
     def _used(self, task: str) -> str:
         """The version in use for a task."""
         store = versions_of(self._session.project, task)
-        return "" if store is None else store.active().version
+        return "" if store is None else store.in_use()
 
     def _show_end(self, status: JobStatus) -> None:
         if status.state is not JobState.DONE:

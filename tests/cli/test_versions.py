@@ -5,6 +5,9 @@ from typer.testing import CliRunner
 
 from napari_cmr.cli.app import app
 from napari_cmr.core import InputError
+from napari_cmr.learn.versions import VersionStore, export_version
+from napari_cmr.review import Project
+from napari_cmr.review.learned import version_lines
 from tests.learn.corrected import write_cases, write_start
 
 
@@ -60,6 +63,26 @@ def test_the_round_of_retraining_comparing_going_back_and_handing_on(call, tmp_p
     assert call("versions", "clear-cache", "--project", "p").startswith("0.0 MB")
     with pytest.raises(InputError, match="no version 'v0009'; it has v0001, v0002"):
         call("versions", "compare", "v0009", "--project", "p")
+
+
+def test_a_version_taken_in_before_any_was_made_is_listed_used_and_removed(call, tmp_path):
+    start = write_start(tmp_path / "start")
+    store = VersionStore(tmp_path / "there")
+    export_version(store, store.begin(start).version, tmp_path / "v.zip")
+    for _ in range(2):
+        call("versions", "import", "v.zip", "--project", "p")
+
+    listed = call("versions", "list", "--project", "p")
+    assert "  v0001" in listed
+    assert "*" not in listed
+    assert [(line.version, line.active) for line in version_lines(Project(tmp_path / "p"))] == [
+        ("v0002", False), ("v0001", False)
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="No version is in use yet for cine; choose one"):
+        call("versions", "rollback", "--project", "p")
+    call("versions", "remove", "v0002", "--project", "p")
+    call("versions", "activate", "v0001", "--project", "p")
+    assert "* v0001" in call("versions", "list", "--project", "p")
 
 
 def test_a_project_with_versions_for_two_tasks_is_asked_which(call, tmp_path):

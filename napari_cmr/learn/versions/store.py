@@ -237,12 +237,20 @@ class VersionStore:
         Raises
         ------
         InputError
-            If the project has none.
+            If none is.
         """
+        name = self.in_use()
+        if not name:
+            raise InputError(
+                f"No version is in use yet for {title_of(self.task)}; choose one with 'versions "
+                "activate'."
+            )
+        return self.read(name)
+
+    def in_use(self) -> str:
+        """The name of the version in use; empty where those there are were only taken in."""
         done = self.activations()
-        if not done:
-            raise InputError("The project has no versions yet; make one with 'napari-cmr retrain'.")
-        return self.read(done[-1].version)
+        return done[-1].version if done else ""
 
     def activate(self, version: str, why: str, *, instead_of: str | None = None) -> bool:
         """Make a version active after checking its files.
@@ -326,7 +334,7 @@ class VersionStore:
         InputError
             If it is.
         """
-        if self.active().version == version:
+        if self.in_use() == version:
             raise InputError(f"{version} is active; activate another first.")
         children = [v.version for v in self.versions() if v.parent == version]
         if children:
