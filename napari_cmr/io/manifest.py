@@ -208,11 +208,15 @@ def load_label(row: ManifestRow, stack: Stack) -> tuple[list[int], Segmentation]
 def labelled_slices(row: ManifestRow, n_slices: int) -> list[int]:
     """The slices that a row's label describes, by its column ``labelled_slices``; else all.
 
+    Of a joined row each picture's own cell counts, which numbers that picture's slices.
+
     Raises
     ------
     InputError
         If the column holds something else than slice numbers of the image.
     """
+    if row.slices:
+        return [index for index, part in enumerate(row.slices) if labelled_slices(part, 1)]
     words = row.columns.get("labelled_slices", "").split()
     if not words:
         return list(range(n_slices))

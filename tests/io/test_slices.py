@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,13 @@ import pytest
 from PIL import Image
 
 from napari_cmr.core import InputError
-from napari_cmr.io.manifest import join_slices, load_image, load_label, read_manifest
+from napari_cmr.io.manifest import (
+    join_slices,
+    labelled_slices,
+    load_image,
+    load_label,
+    read_manifest,
+)
 
 
 def written(folder: Path, rows: list[dict[str, str]], side: int = 8) -> Path:
@@ -41,6 +48,22 @@ def test_numbered_pictures_of_one_person_are_one_stack_in_the_slices_order(tmp_p
     assert phases == [0]
     assert truth.labels[0, :, 0, 0].tolist() == [0, 1, 1]
     assert not stack.geometry.spacing_known
+
+
+def test_each_picture_says_itself_whether_its_label_describes_it(tmp_path: Path) -> None:
+    rows = [picture("a", number) for number in "012"]
+    joined = join_slices(read_manifest(written(tmp_path, rows)))[0]
+    assert labelled_slices(joined, 3) == [0, 1, 2]
+
+    def said(*cells: str) -> list[int]:
+        told = zip(joined.slices, cells, strict=True)
+        parts = tuple(replace(p, columns=p.columns | {"labelled_slices": c}) for p, c in told)
+        return labelled_slices(replace(parts[0], slices=parts), 3)
+
+    assert said("0", "0", "0") == [0, 1, 2]
+    assert said("", "0", "") == [0, 1, 2]
+    with pytest.raises(InputError, match="'2' in the column labelled_slices is none of"):
+        said("0", "0", "2")
 
 
 def test_frames_and_repeated_slices_are_not_joined(tmp_path: Path) -> None:
