@@ -400,6 +400,45 @@ def test_a_version_goes_to_another_site_as_one_file_and_is_checked_there(tmp_pat
     assert made.record.parent == "v0001"
 
 
+def handed_on(tmp_path, start, *manifests):
+    """A version that learnt from one manifest after another in a project of its own."""
+    there = tmp_path / "there"
+    for manifest in manifests:
+        tune(there, manifest, start if manifest is manifests[0] else None, keep_anyway=True)
+    store = VersionStore(there)
+    return export_version(store, store.active().version, tmp_path / "taught.zip")
+
+
+def test_a_version_that_learnt_from_somebody_who_judges_is_not_taken_in(tmp_path, project, start):
+    cases = write_cases(tmp_path / "cases", "abcde")
+    tune(project, cases, start)
+    store = VersionStore(project)
+    (judge,) = [s for s in "abcde" if store.holdout.key(s) in _held(store)]
+    first = write_cases(tmp_path / "first", judge + "x")
+    parcel = handed_on(tmp_path, start, first, write_cases(tmp_path / "second", "yz"))
+    with pytest.raises(InputError, match=r"pictures of 1 subject\(s\) who judge in this project"):
+        import_version(store, parcel)
+    assert [v.version for v in store.versions()] == ["v0001", "v0002"]
+
+
+def test_whose_pictures_a_version_taken_in_has_seen_never_judges(tmp_path, project, start):
+    parcel = handed_on(tmp_path, start, write_cases(tmp_path / "seen", "xy"))
+    store = VersionStore(project)
+    import_version(store, parcel)
+    store.activate("v0001", "chosen by the user")
+    cases = write_cases(tmp_path / "cases", "xyabc")
+    lines = cases.read_text().splitlines()
+    said = ["split", *("validation" if line[0] in "xy" else "" for line in lines[1:])]
+    cases.write_text("".join(f"{line},{s}\n" for line, s in zip(lines, said, strict=True)))
+    tune(project, cases)
+    held = _held(store)
+    assert held
+    assert not held & {store.holdout.key(s) for s in "xy"}
+    unseen = Work(store, 0, print, None).unseen
+    assert unseen(store.read("v0001"), {store.holdout.key("x")}) is None
+    assert unseen(store.read("v0001"), {store.holdout.key("a")}).version == "v0001"
+
+
 @pytest.mark.parametrize(
     "spoilt", ["card.json", "model.safetensors", "version.json", "sha256.json"]
 )

@@ -25,7 +25,9 @@ create table if not exists project (seed text not null);
 create table if not exists subject (key text primary key, held integer not null);
 create table if not exists picture (sha256 text primary key, key text not null);
 create table if not exists joined (key text primary key);
+create table if not exists taught (sha256 text primary key);
 """
+_HAS_TAUGHT = "select key from joined union select key from picture natural join taught"
 _SEALED = object()
 
 
@@ -172,6 +174,31 @@ class Holdout:
             new = [pair for pair in whose.items() if pair[0] not in known]
             connection.executemany("insert into picture values (?, ?)", new)
 
+    def take_in(self, corrections: Sequence[Correction]) -> None:
+        """Note on what a version from elsewhere was trained; whose pictures these are never judges.
+
+        Raises
+        ------
+        InputError
+            If one of them judges already.
+        """
+        pictures = {(c.image_sha256,) for c in corrections}
+        with self.all_or_nothing() as connection:
+            connection.executemany("insert or ignore into taught values (?)", sorted(pictures))
+            leaked = self.whose(corrections) & self._held()
+            if leaked:
+                raise InputError(
+                    f"The version was trained on pictures of {len(leaked)} subject(s) who judge in "
+                    "this project; take it into another one."
+                )
+
+    def whose(self, corrections: Sequence[Correction]) -> set[str]:
+        """The keys, in this project, of subjects whose pictures came to it, by whatever version."""
+        pictures = {c.image_sha256 for c in corrections}
+        with self._open() as connection:
+            known = connection.execute("select sha256, key from picture")
+            return {key for picture, key in known if picture in pictures}
+
     def counts(self) -> tuple[int, int]:
         """How many subjects train and how many judge."""
         with self._open() as connection:
@@ -195,7 +222,7 @@ class Holdout:
             placed = _subjects(connection)
             new = sorted(set(named) - set(placed))
             wanted = min((len(placed) + len(new)) // ONE_IN, ENOUGH) - sum(placed.values())
-            joined = {key for (key,) in connection.execute("select key from joined")}
+            joined = {key for (key,) in connection.execute(_HAS_TAUGHT)}
             chosen = [key for key in new if named[key] and key not in joined]
             others = [key for key in new if not named[key] and key not in joined]
             chosen += others[: max(0, wanted - len(chosen))]

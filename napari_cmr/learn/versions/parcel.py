@@ -36,7 +36,8 @@ def export_version(store: VersionStore, version: str, path: Path) -> Path:
 
     model = store.load(version)
     folder = store.place_of(version)
-    content = {name: (folder / name).read_bytes() for name in (CARD, RECORD, WEIGHTS)}
+    content = {name: (folder / name).read_bytes() for name in (CARD, WEIGHTS)}
+    content[RECORD] = (_handed_on(store, version).model_dump_json(indent=1) + "\n").encode()
     content[README] = readme(model.card).encode()
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in content.items()}
     content[HASHES] = (json.dumps(hashes, indent=1) + "\n").encode()
@@ -55,7 +56,8 @@ def import_version(store: VersionStore, path: Path) -> VersionRecord:
     ------
     InputError
         If it is no such zip, a file is not the one that its hashes name, the card is of another
-        task, or the weights are not those of the card.
+        task, the weights are not those of the card, or it was trained on a picture of somebody
+        who judges in the project.
     """
     from napari_cmr.nets.shelf import load_model, readme  # imports torch, which takes seconds
 
@@ -73,7 +75,9 @@ def import_version(store: VersionStore, path: Path) -> VersionRecord:
         card = load_model(part, task=store.task).card
         (part / README).write_text(readme(card), encoding="utf-8")
         taken = record.model_copy(update={"parent": None, "origin": "imported"})
-        return store.place(part, taken)
+        with store.holdout.all_or_nothing():
+            store.holdout.take_in(record.corrections)
+            return store.place(part, taken)
     except OSError as error:
         raise InputError(
             f"The version cannot be written to {store.folder} ({error.strerror}); free some space."
@@ -96,6 +100,12 @@ def task_of_parcel(path: Path) -> str:
             f"{path.name} is for '{task}'; there are versions for {', '.join(TITLES)}."
         )
     return task
+
+
+def _handed_on(store: VersionStore, version: str) -> VersionRecord:
+    """A version's record with the corrections of those before it, which do not come along."""
+    taught = dict.fromkeys(c for older in store.ancestors(version) for c in older.corrections)
+    return store.read(version).model_copy(update={"corrections": tuple(taught)})
 
 
 def _record(text: bytes, path: Path) -> VersionRecord:

@@ -195,10 +195,14 @@ def judge_versions(
     Raises
     ------
     InputError
-        If the manifests have none, or a version is missing or altered.
+        If the manifests have none, the same pictures came under another id, or a version is missing
+        or altered.
     """
     rows = load_corrections(manifests, store.task)
+    corrections = describe(rows, {row.subject: store.holdout.key(row.subject) for row in rows})
+    refuse_same_pictures(corrections)
     with store.holdout.all_or_nothing():
+        store.holdout.refuse_renamed(corrections)
         _, held = store.holdout.split(rows)
         judging = whole(held)
         if not judging:

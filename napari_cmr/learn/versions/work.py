@@ -115,7 +115,7 @@ class Work:
         """The nearest version to which none of some subjects came, not even by an ancestor."""
         clean = None
         for version in reversed(list(self.store.ancestors(parent.version))):
-            if version.trained_on & set(keys):
+            if (version.trained_on | self.store.holdout.whose(version.corrections)) & set(keys):
                 break
             clean = version
         return clean
