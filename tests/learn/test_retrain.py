@@ -439,6 +439,17 @@ def test_whose_pictures_a_version_taken_in_has_seen_never_judges(tmp_path, proje
     assert unseen(store.read("v0001"), {store.holdout.key("a")}).version == "v0001"
 
 
+def test_where_nothing_is_drawn_of_who_judges_those_who_train_do(tmp_path, project, start):
+    def change(subject, labels):
+        judges = VersionStore(project).holdout.key(subject) in _held(VersionStore(project))
+        return labels * 0 if judges else labels
+
+    tune(project, write_cases(tmp_path / "first", "abcde"), start)
+    made = tune(project, write_cases(tmp_path / "empty", "abcde", change=change))
+    assert made.record.judgement.how == "leave-one-subject-out"
+    assert len(made.record.judgement.pairs) == 4
+
+
 @pytest.mark.parametrize(
     "spoilt", ["card.json", "model.safetensors", "version.json", "sha256.json"]
 )
@@ -604,7 +615,7 @@ def test_without_the_rows_of_who_is_held_out_it_says_that_they_help(tmp_path, pr
     one = tune(project, only(cases, trains[:1]), say=said.append)
     assert one.record.judgement.not_worse is None
     assert "too few" not in one.advice
-    assert "no whole label of the project's 1 held-out subject(s), who judge" in one.advice
+    assert "no whole label with anything drawn of the project's 1 held-out subj" in one.advice
     assert "give a manifest with their rows too" in one.advice
     assert not any("held-out" in line for line in said)
     three = tune(project, only(cases, trains[:3]), say=said.append)

@@ -81,14 +81,17 @@ class Work:
         config: TierConfig,
     ) -> Judgement:
         """On the holdout; else each training subject by models that never saw it; else none."""
-        judging = whole(judging)
+        judging = _of_drawn(whole(judging))
         keys = {row.subject: self.store.holdout.key(row.subject) for row in judging}
         if judging:
             self.say(f"judging on {len(keys)} held-out subject(s)")
             found = judge(self._on_holdout(parent, trained, judging), "holdout", keys)
             return self._beside_the_best(found, parent, trained, judging, keys)
         held = self.store.holdout.counts()[1]
-        missed = f"the manifest has no whole label of the project's {held} held-out subject(s)"
+        missed = (
+            "the manifest has no whole label with anything drawn of the project's "
+            f"{held} held-out subject(s)"
+        )
         if held and len(training.keys) < FEWEST:
             return cannot_judge(f"{missed}, who judge; give a manifest with their rows too")
         if len(training.keys) < FEWEST:
@@ -189,6 +192,12 @@ class Work:
             compared = compared.with_others(self.compare(rows, before, trained))
             self.watch.part(done)
         return compared
+
+
+def _of_drawn(rows: Sequence[LabelledRow]) -> list[LabelledRow]:
+    """Rows of subjects in whose labels something is drawn: empty ones alone judge nothing."""
+    drawn = {row.subject for row in rows if (row.labels * row.said).any()}
+    return [row for row in rows if row.subject in drawn]
 
 
 def whole(rows: Sequence[LabelledRow]) -> list[LabelledRow]:
