@@ -34,6 +34,8 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 class ManifestRow:
     """One image of a manifest; paths are absolute, everything else is as the CSV says.
 
+    ``view`` and ``sequence`` are spelt as :class:`View` and :class:`Sequence` are, where known.
+
     ``scribble`` is a label image that says something of some pixels only. ``spacing_mm`` is
     (slice step, row, column). ``columns`` carries the other columns along. ``slices`` are the
     rows of a stack whose slices are pictures of their own, see :func:`join_slices`.
@@ -307,10 +309,15 @@ def _row(record: dict[str, str], base: Path) -> ManifestRow:
         split=record.get("split", ""),
         frame=record.get("frame", ""),
         slice=record.get("slice", ""),
-        view=record.get("view", ""),
-        sequence=record.get("sequence", ""),
+        view=_spelt(record.get("view", ""), View),
+        sequence=_spelt(record.get("sequence", ""), Sequence),
         group=record.get("group", ""),
     )
+
+
+def _spelt(word: str, known: Iterable[str]) -> str:
+    """A word as those that are known are written; as it is where it is none of them."""
+    return {str(k).casefold(): str(k) for k in known}.get(word.strip().casefold(), word)
 
 
 def parse_spacing(text: str) -> tuple[float, float, float] | None:
@@ -339,13 +346,25 @@ def _of_folder(row: ManifestRow) -> Stack:
     from napari_cmr.io.scanning import scan
 
     view, sequence = _said(row)
+    catalogue, stack_id = scan(row.image), row.columns.get("stack") or None
+    if stack_id is None and sum(not entry.left_alone for entry in catalogue.entries) > 1:
+        _refuse_unknown_words(row)  # they were meant to say which
     entry = stack_meant(
-        scan(row.image),
+        catalogue,
         view=None if view is View.UNKNOWN else view,
         sequence=sequence,
-        stack_id=row.columns.get("stack") or None,
+        stack_id=stack_id,
     )
     return load(entry, spacing=row.spacing_mm)
+
+
+def _refuse_unknown_words(row: ManifestRow) -> None:
+    for name, word, known in (("view", row.view, View), ("sequence", row.sequence, Sequence)):
+        if word and word not in set(known):
+            raise InputError(
+                f"{row.subject}: '{word[:20]}' in the column {name} does not say which stack of "
+                f"{row.image.name} is meant; known are {', '.join(known)}."
+            )
 
 
 def _said(row: ManifestRow) -> tuple[View | None, Sequence | None]:

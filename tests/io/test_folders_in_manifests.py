@@ -46,6 +46,7 @@ def test_a_folder_of_one_stack_is_that_stack_whatever_its_view(tmp_path, stacks,
         ({}, "sax"),
         ({"view": "SAX"}, "sax"),
         ({"view": "4CH"}, "4ch"),
+        ({"view": " 4ch", "sequence": "Cine"}, "4ch"),
         ({"view": "unknown", "sequence": "LGE"}, "late"),
         ({"view": "SAX", "sequence": "LGE"}, "late"),
         ({"stack": "4ch-1"}, "4ch"),
@@ -59,6 +60,17 @@ def test_of_several_the_columns_choose_and_else_it_is_the_short_axis_cine(
     if columns.get("view") != "unknown":
         assert stack.view is (View.CH4 if kind == "4ch" else View.SAX)
     assert stack.sequence is (Sequence.LGE if kind == "late" else Sequence.CINE)
+
+
+def test_words_that_are_not_known_choose_no_stack_of_several(tmp_path, stacks):
+    folder = folder_of(tmp_path / "f", stacks)
+    with pytest.raises(InputError, match=r"'HLA' in the column view does not say .*known are SAX"):
+        loaded(folder, view="HLA")
+    with pytest.raises(InputError, match="'SSFP' in the column sequence does not say which"):
+        loaded(folder, view="4CH", sequence="SSFP")
+    assert loaded(folder, view="HLA", stack="4ch-1").view is View.CH4
+    alone = folder_of(tmp_path / "one", {"4ch": stacks["4ch"]})
+    assert loaded(alone, view="HLA").shape == stacks["4ch"].shape
 
 
 def test_what_the_columns_leave_open_is_asked_for_by_name(tmp_path, stacks):
