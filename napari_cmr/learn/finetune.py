@@ -18,7 +18,11 @@ from napari_cmr.learn.consistency import load_unlabelled, unsaid_phases
 from napari_cmr.learn.data_sets import data_set_names
 from napari_cmr.learn.evaluate import evaluate_segmenter, summarise
 from napari_cmr.learn.examples import LabelledFrame, LabelledRow, frames_of, load_labelled
-from napari_cmr.learn.label_faults import refuse_two_of_a_name, refuse_wrong_map
+from napari_cmr.learn.label_faults import (
+    refuse_rows_under_wrong_map,
+    refuse_two_of_a_name,
+    refuse_wrong_map,
+)
 from napari_cmr.learn.segmentation_tasks import SEGMENTATION_TASKS
 from napari_cmr.learn.segmenter import SegmenterConfig, StageConfig, Trained, train_stage
 from napari_cmr.learn.start import read_start, start_of
@@ -256,12 +260,15 @@ def split_rows(manifests: Sequence[Path]) -> tuple[Rows, Rows]:
     Raises
     ------
     InputError
-        If a manifest is at fault, or a subject is in both.
+        If a manifest is at fault, a subject is in both, or labels that judge cannot be those of
+        the map they are said to be in, which measuring would refuse hours later.
     """
     sets = {path: read_manifest(path, need_labels=True) for path in manifests}
     train = {p: [r for r in rows if r.split in ("", "train")] for p, rows in sets.items()}
     held = {p: [r for r in rows if r.split == "validation"] for p, rows in sets.items()}
     refuse_overlap(train, held)
+    for rows in held.values():
+        refuse_rows_under_wrong_map(rows)
     return train, held
 
 

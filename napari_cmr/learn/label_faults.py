@@ -8,7 +8,14 @@ import numpy as np
 from scipy import ndimage
 
 from napari_cmr.core import InputError, LabelArray, Structure
-from napari_cmr.io.manifest import PICTURES, ManifestRow
+from napari_cmr.io.manifest import (
+    PICTURES,
+    ManifestRow,
+    join_slices,
+    labelled_slices,
+    load_image,
+    load_label,
+)
 from napari_cmr.learn.examples import LabelledRow
 
 ENCLOSED = 0.6
@@ -73,6 +80,26 @@ def refuse_labels_under_wrong_map(drawn: Iterable[tuple[str, LabelArray]]) -> No
     if names:
         listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
         raise InputError(f"In the labels of {len(names)} subject(s) ({listed}) {WRONG_MAP}")
+
+
+def refuse_rows_under_wrong_map(rows: Sequence[ManifestRow]) -> None:
+    """The same of a manifest's labelled rows, one after the other; strokes do not tell.
+
+    Raises
+    ------
+    InputError
+        If there are any, or a file cannot be read.
+    """
+    labelled = [row for row in rows if row.label is not None]
+    refuse_labels_under_wrong_map((row.subject, _described(row)) for row in join_slices(labelled))
+
+
+def _described(row: ManifestRow) -> LabelArray:
+    labels = load_label(row, load_image(row))[1].labels
+    kept = np.zeros_like(labels)
+    told = labelled_slices(row, labels.shape[1])
+    kept[:, told] = labels[:, told]
+    return kept
 
 
 WRONG_MAP = (

@@ -9,7 +9,7 @@ import pytest
 from napari_cmr.core import InputError, Structure, label_map
 from napari_cmr.io.manifest import ManifestRow, read_manifest
 from napari_cmr.learn.examples import load_labelled
-from napari_cmr.learn.finetune import finetune_segmenter
+from napari_cmr.learn.finetune import finetune_segmenter, split_rows
 from napari_cmr.learn.label_faults import (
     refuse_two_of_a_name,
     refuse_wrong_map,
@@ -88,3 +88,10 @@ def test_pictures_that_say_neither_frame_nor_slice_may_be_one_persons():
     refuse_two_of_a_name(rows)
     with pytest.raises(InputError, match="same subject id"):
         refuse_two_of_a_name([ManifestRow("a", Path(f"{n}.nii.gz")) for n in range(2)])
+
+
+def test_who_judges_is_looked_at_before_the_training(tmp_path):
+    judges = (("split", "validation"),)
+    manifest = write_cases(tmp_path, "ab", values=ACDC, label_map="cmr", columns=judges)
+    with pytest.raises(InputError, match=r"2 subject\(s\) \(a, b\) the wall does not lie round"):
+        split_rows([manifest])
