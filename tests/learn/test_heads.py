@@ -6,6 +6,7 @@ import math
 import shutil
 from dataclasses import replace
 
+import nibabel
 import numpy as np
 import pytest
 import torch
@@ -14,9 +15,10 @@ from typer.testing import CliRunner
 
 from napari_cmr.cli.app import app
 from napari_cmr.core import Geometry, InputError, ModelError, Segmentation, Structure
+from napari_cmr.io.manifest import ManifestRow
 from napari_cmr.learn.heads import biomarkers, finetune_head, load_head
 from napari_cmr.learn.heads.biomarkers import told
-from napari_cmr.learn.heads.enhancement import numbers_of, slice_numbers
+from napari_cmr.learn.heads.enhancement import numbers_of, read_cases, slice_numbers
 from napari_cmr.learn.heads.logistic import (
     Samples,
     cross_validate,
@@ -26,7 +28,7 @@ from napari_cmr.learn.heads.logistic import (
 )
 from napari_cmr.learn.heads.phantom_pictures import picture_phantoms, write_picture_phantoms
 from napari_cmr.learn.heads.scores import UNKNOWN_CLASS, Answers, accuracy, area_under_roc, auc
-from napari_cmr.nets import Card, Heart, card_shelf, save_model
+from napari_cmr.nets import Card, Heart, card_shelf, load_model, save_model
 from napari_cmr.nets.card_shelf import find_card
 from napari_cmr.nets.encoders import make_encoder
 from napari_cmr.nets.features import feature_names, load_frozen, picture_features
@@ -263,6 +265,12 @@ def test_a_person_is_not_told_a_disease_by_labels_under_the_wrong_map(hearts, tm
         finetune_head("disease", [rewritten(hearts, swapped)], tmp_path / "x")
 
 
+def test_a_person_is_not_told_a_disease_by_labels_of_some_slices(hearts, tmp_path):
+    some = rewritten(hearts, lambda rows: [r | {"labelled_slices": "1 2"} for r in rows])
+    with pytest.raises(InputError, match="describes some slices only"):
+        finetune_head("disease", [some], tmp_path / "x")
+
+
 def test_a_class_that_the_head_never_saw_counts_as_wrong():
     answers = Answers(["a", "b"], [UNKNOWN_CLASS, 1], np.array([[0.9, 0.1], [0.2, 0.8]]))
     assert answers.by_subject() == {"a": 0.0, "b": 1.0}
@@ -391,6 +399,23 @@ def test_scar_is_told_by_case_and_by_slice(scars, tmp_path, monkeypatch):
         assert row["slice"] == str(z)
         assert row["predicted"] == ("normal", "pathological")[person % 2]
         assert (float(row["p_scar_slices"]) > 0.5) == bool(person % 2 and z == 1)
+
+
+def test_slices_that_a_label_does_not_describe_say_nothing_of_scar(scars, tmp_path, monkeypatch):
+    segmenter = load_model(save_segmenter(tmp_path / "segmenter"), task="lge_sax_seg")
+    monkeypatch.setattr("napari_cmr.learn.heads.enhancement.predict", by_grey)
+    for kind in "il":
+        slices = [np.asarray(Image.open(scars.with_name(f"{kind}1_{z}.png"))) for z in (0, 1)]
+        volume = np.stack(slices).transpose(2, 1, 0).astype(np.float32 if kind == "i" else np.uint8)
+        nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / f"{kind}.nii.gz")
+    row = ManifestRow("p", tmp_path / "i.nii.gz", tmp_path / "l.nii.gz", label_map="emidec")
+    (case,) = read_cases([row], segmenter, labels=True)
+    assert case.scarred.tolist() == [False, True]
+    some = replace(row, columns={"labelled_slices": "0"})
+    (case,) = read_cases([some], segmenter, labels=True)
+    assert case.scarred is None
+    with pytest.raises(InputError, match="label_map"):
+        read_cases([replace(row, label_map="acdc")], segmenter, labels=True)
 
 
 def test_a_case_without_a_wall_is_refused_and_not_called_by_what_most_are(

@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from napari_cmr.core import Structure
+from napari_cmr.core import InputError, Structure
 from napari_cmr.io import read_labels
 from napari_cmr.learn import SEGMENTATION_TASKS, finetune_segmenter
 from napari_cmr.learn.landmarks import evaluate_landmarks, finetune_landmarks, predict_landmarks
@@ -90,3 +90,20 @@ def test_landmarks_are_trained_on_a_segmenter_of_ones_own_found_and_measured(vie
     assert sum(name.endswith("_row") for name in rows[0]) == 3
     result = evaluate_landmarks(manifest, model=tmp_path / "out", split="validation")
     assert result["mean"]["landmark_mm"]["n"] == 1
+    with pytest.raises(InputError, match="'9' in the column labelled_slices is none of"):
+        evaluate_landmarks(said(manifest, "labelled_slices", "9"), model=tmp_path / "out")
+    if view == "SAX":
+        with pytest.raises(InputError, match="wall does not lie round what is called LV"):
+            evaluate_landmarks(said(manifest, "label_map", "acdc"), model=tmp_path / "out")
+
+
+def said(manifest, column, word):
+    """The same manifest with a word in a column of every row."""
+    with manifest.open(newline="") as file:
+        rows = [row | {column: word} for row in csv.DictReader(file)]
+    other = manifest.with_name(f"{column}.csv")
+    with other.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return other

@@ -22,8 +22,14 @@ from napari_cmr.core import (
     Stack,
     Structure,
 )
-from napari_cmr.io.manifest import ManifestRow, join_slices, load_image, load_label
-from napari_cmr.learn.label_faults import refuse_two_of_a_name
+from napari_cmr.io.manifest import (
+    ManifestRow,
+    join_slices,
+    labelled_slices,
+    load_image,
+    load_label,
+)
+from napari_cmr.learn.label_faults import refuse_labels_under_wrong_map, refuse_two_of_a_name
 from napari_cmr.nets import Model, load_model, predict
 from napari_cmr.nets.card import ModelName
 
@@ -48,7 +54,7 @@ class Case:
     areas
         ``(n, 2)`` scar and wall (scar included) of each slice in pixels, by the segmenter.
     scarred
-        ``(n,)`` whether the expert drew scar in each slice, None where there is no label.
+        ``(n,)`` whether the expert drew scar in each slice, None where no label describes all.
     """
 
     subject: str
@@ -97,8 +103,9 @@ def read_cases(
     Raises
     ------
     InputError
-        If an image or a label cannot be read, one id stands for two people, or the segmenter
-        finds no wall in any picture of a case.
+        If an image or a label cannot be read, labels cannot be those of the map they are said to
+        be in, one id stands for two people, or the segmenter finds no wall in any picture of a
+        case.
     """
     refuse_two_of_a_name([row for row in rows if row.slice])
     groups: dict[str, list[ManifestRow]] = defaultdict(list)
@@ -117,7 +124,7 @@ def read_cases(
             counts += [stack.shape[1] // len(parts)] * len(parts)
             areas.append(areas_of(stack, segmenter))
             if labels and stack_row.label is not None:
-                drawn.append(_scarred(load_label(stack_row, stack)[1].labels[0]))
+                drawn += _scarred_slices(stack_row, stack)
         found = np.concatenate(areas)
         _refuse_without_wall(subject, found)
         whole = np.concatenate(drawn) if len(drawn) == len(areas) else None
@@ -180,6 +187,15 @@ def _shares(areas: Tensor) -> Tensor:
 def _on_log_scale(shares: Tensor) -> Tensor:
     """So that two per cent against four counts like twenty against forty."""
     return (shares + _LEAST_SHARE).log()
+
+
+def _scarred_slices(row: ManifestRow, stack: Stack) -> list[npt.NDArray[np.bool_]]:
+    """Whether scar is drawn in each slice of a stack; nothing where some are not described."""
+    if len(labelled_slices(row, stack.shape[1])) < stack.shape[1]:
+        return []
+    labels = load_label(row, stack)[1].labels
+    refuse_labels_under_wrong_map([(row.subject, labels)])
+    return [_scarred(labels[0])]
 
 
 def _scarred(labels: LabelArray) -> npt.NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_cmr.core import FloatArray, InputError, LabelArray, Progress, Segmentation, Stack
-from napari_cmr.io.manifest import ManifestRow, load_image, load_label
+from napari_cmr.io.manifest import ManifestRow, labelled_slices, load_image, load_label
 from napari_cmr.learn.heads.biomarkers import as_features, biomarkers
 from napari_cmr.learn.heads.tasks import HeadTask
 from napari_cmr.learn.label_faults import WRONG_MAP, refuse_two_of_a_name, under_wrong_map
@@ -165,7 +165,7 @@ def _drawn(rows: Sequence[ManifestRow], segment: Segmenter | None) -> Drawn:
     if segment is not None:
         return Drawn(stack, segment(stack), range(stack.shape[0]))
     phases, labels = load_label(rows[0], stack)
-    _refuse_wrong_map(rows[0], labels.labels)
+    _refuse_unfit(rows[0], labels.labels)
     if len(phases) < stack.shape[0]:
         labels = replace(labels, times_ms=None)
     known = replace(labels, height_cm=stack.height_cm, weight_kg=stack.weight_kg)
@@ -194,12 +194,17 @@ def _two_phases(
     if segment is not None:
         return both, segment(both)
     labels = [load_label(row, stack)[1] for row, stack in zip(pair, stacks, strict=True)]
-    for one in labels:
-        _refuse_wrong_map(pair[0], one.labels)
+    for row, one in zip(pair, labels, strict=True):
+        _refuse_unfit(row, one.labels)
     return both, Segmentation.on(both, np.concatenate([one.labels for one in labels]))
 
 
-def _refuse_wrong_map(row: ManifestRow, labels: LabelArray) -> None:
+def _refuse_unfit(row: ManifestRow, labels: LabelArray) -> None:
+    if len(labelled_slices(row, labels.shape[1])) < labels.shape[1]:
+        raise InputError(
+            f"The label of {row.subject} describes some slices only (column labelled_slices), and "
+            "biomarkers are of the whole heart; take one that describes all."
+        )
     if under_wrong_map(labels):
         raise InputError(f"In the labels of {row.subject} {WRONG_MAP}")
 

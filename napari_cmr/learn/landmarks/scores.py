@@ -8,8 +8,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from napari_cmr.core import FloatArray, Stack
-from napari_cmr.io.manifest import ManifestRow, join_slices, load_image, load_label
+from napari_cmr.io.manifest import (
+    ManifestRow,
+    join_slices,
+    labelled_slices,
+    load_image,
+    load_label,
+)
 from napari_cmr.learn.evaluate import SubjectMetrics, summarise
+from napari_cmr.learn.label_faults import refuse_labels_under_wrong_map
 from napari_cmr.learn.landmarks.kinds import LandmarkKind
 from napari_cmr.nets import Metric
 from napari_cmr.nets.heat_maps import LandmarkModel, find_landmarks
@@ -24,7 +31,7 @@ def measure_landmarks(
     *,
     done: Callable[[], None] = lambda: None,
 ) -> tuple[dict[str, SubjectMetrics], dict[str, Metric]]:
-    """Distances in the plane, over all slices whose mask has the landmarks.
+    """Distances in the plane, over all described slices whose mask has the landmarks.
 
     Returns
     -------
@@ -32,16 +39,22 @@ def measure_landmarks(
         ``landmark_mm`` (all points), ``POINT_mm``; where the spacing is unknown ``_px`` in place
         of ``_mm``. Beside them ``heat_...``: the heat maps alone, and ``by_contours``, the share
         of slices in which the segmenter's contours told.
+
+    Raises
+    ------
+    InputError
+        If a file is at fault, or labels cannot be those of the map they are said to be in.
     """
     errors: dict[str, Errors] = defaultdict(lambda: defaultdict(list))
     for row in join_slices([row for row in rows if row.label is not None]):
         stack = load_image(row)
         phases, truth = load_label(row, stack)
+        refuse_labels_under_wrong_map([(row.subject, truth.labels)])
         spacing = stack.geometry.pixel_spacing
         found = find_landmarks(stack, model, phases=phases)
         for phase, masks in zip(phases, truth.labels, strict=True):
-            for z, mask in enumerate(masks):
-                true = kind.rule(mask, spacing)
+            for z in labelled_slices(row, len(masks)):
+                true = kind.rule(masks[z], spacing)
                 if true is None:
                     continue
                 of = errors[row.subject]
