@@ -246,7 +246,7 @@ def load_scribble(
     Raises
     ------
     InputError
-        If there are no strokes or they do not fit the image.
+        If there are no strokes, they do not fit the image or say nothing of any pixel.
     """
     if row.scribble is None or not _exists(row.scribble):
         raise InputError(f"{row.subject} has no scribble at {row.scribble}.")
@@ -258,6 +258,11 @@ def load_scribble(
         )
     meaning = label_map(row.label_map)
     said = np.isin(strokes, list(meaning.values))
+    if not said.any():
+        raise InputError(
+            f"The scribble {row.scribble.name} of {row.subject} says nothing of any pixel in the "
+            f"map '{row.label_map}'; name the map it was drawn in, or leave the row out."
+        )
     labels = meaning.to_cmr(np.where(said, strokes, 0))
     phases = _labelled_phases(row, labels.shape[0], stack.shape[0])
     return phases, Segmentation(labels, stack.geometry, layout=stack.layout), said

@@ -248,6 +248,14 @@ def test_the_lora_tier_moves_the_decoder_and_the_last_stages_by_low_rank_only(
         assert sizes[2] < 0.05 * sizes[0]  # two of rank; the rest is half precision
 
 
+def test_strokes_that_say_nothing_are_refused_and_place_nobody(tmp_path, project, start):
+    cases = write_cases(tmp_path / "cases", "ab", values=ACDC, label_map="acdc")
+    strokes = with_strokes_only(cases, share=0.0)
+    with pytest.raises(InputError, match="a says nothing of any pixel in the map 'acdc'"):
+        tune(project, strokes, start)
+    assert not VersionStore.tasks(project)
+
+
 def test_strokes_train_every_tier_but_judge_nothing(tmp_path, project, start):
     cases = write_cases(tmp_path / "cases", "abcde", values=ACDC, label_map="acdc")
     strokes = with_strokes_only(cases)
