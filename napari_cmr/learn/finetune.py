@@ -96,8 +96,9 @@ def finetune_segmenter(
         segmenter is ``shared``, the version holds only what it adds to the start.
     unlabelled
         Manifests of images whose labels, if any, are not looked at; they join the segmenter's
-        training round the heart that this training's localiser finds. Phases that nobody
-        labelled in the training images themselves always join.
+        training round the heart that this training's localiser finds. Rows of another split than
+        ``train`` or none, and images of who judges, by id or file, are left out. Phases that
+        nobody labelled in the training images themselves always join.
     threads
         CPU threads of torch.
     on_step
@@ -141,6 +142,7 @@ def finetune_segmenter(
     shares = list(weights) if weights else [float(n) for n in counts.values()]
     crops = _Crops() if heart_crop else None
     labelled = load_training(train, say)
+    offered = _offered(unlabelled, held, say)
 
     def load(size: HeartSize | None) -> list[tuple[float, list[LabelledFrame]]]:
         return [
@@ -233,7 +235,7 @@ def finetune_segmenter(
 
     judge = validate if any(held.values()) else None
     finder = model_of(localised.network, localised.spec)
-    joining = _unlabelled(labelled, unlabelled, finder)
+    joining = _unlabelled(labelled, offered, finder)
     labelled.clear()  # the frames that train are copies; whole cines are large
     if joining:
         say(f"{sum(len(frames) for _, frames in joining)} unlabelled frames join in")
@@ -290,8 +292,33 @@ def load_training(train: Rows, say: Callable[[str], None]) -> list[list[Labelled
     return labelled
 
 
+def _offered(
+    manifests: Sequence[Path], held: Rows, say: Callable[[str], None]
+) -> list[list[ManifestRow]]:
+    """Rows that may join in without labels: of nobody who judges, by id or file."""
+    judging = [row for rows in held.values() for row in rows]
+    subjects, files = {r.subject for r in judging}, {r.image.resolve() for r in judging}
+    sets = [read_manifest(path) for path in manifests]
+    kept = [
+        [
+            row
+            for row in rows
+            if row.split in ("", "train")
+            and row.subject not in subjects
+            and row.image.resolve() not in files
+        ]
+        for rows in sets
+    ]
+    left = sum(map(len, sets)) - sum(map(len, kept))
+    if left:
+        say(f"{left} unlabelled image(s) left out, of those who judge or of another split")
+    return kept
+
+
 def _unlabelled(
-    labelled: Sequence[Sequence[LabelledRow]], manifests: Sequence[Path], finder: Model
+    labelled: Sequence[Sequence[LabelledRow]],
+    offered: Sequence[Sequence[ManifestRow]],
+    finder: Model,
 ) -> list[tuple[float, list[LabelledFrame]]]:
     """Frames that nobody labelled, a set each; empty where there are none."""
 
@@ -299,7 +326,7 @@ def _unlabelled(
         return find_heart(stack, finder)
 
     sets = [unsaid_phases(rows, find) for rows in labelled]
-    sets += [load_unlabelled(read_manifest(path), find) for path in manifests]
+    sets += [load_unlabelled(rows, find) for rows in offered]
     return [(float(len({f.subject for f in frames})), frames) for frames in sets if frames]
 
 

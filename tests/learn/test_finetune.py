@@ -97,6 +97,25 @@ def test_images_are_read_once_for_both_stages_and_the_phases_nobody_labelled(
     assert sorted(read) == ["a_image.nii.gz", "b_image.nii.gz"]
 
 
+def test_who_judges_never_joins_without_labels(manifest, tmp_path, monkeypatch):
+    read, said = [], []
+
+    def counted(row):
+        read.append(row.image.name)
+        return load_image(row)
+
+    monkeypatch.setattr("napari_cmr.learn.consistency.load_image", counted)
+    renamed = manifest.with_name("renamed.csv")
+    images = "x,c_image.nii.gz,\nc,a_image.nii.gz,\ny,b_image.nii.gz,test\nb,b_image.nii.gz,train\n"
+    renamed.write_text(f"subject,image,split\n{images}")
+    finetune_segmenter(
+        [manifest], tmp_path / "out", config(1, 1), name="n", version="1.0.0", threads=1,
+        say=said.append, unlabelled=[manifest, renamed],
+    )  # fmt: skip
+    assert sorted(read) == ["a_image.nii.gz", "b_image.nii.gz", "b_image.nii.gz"]
+    assert "4 unlabelled image(s) left out, of those who judge or of another split" in said
+
+
 def test_heart_crops_are_found_by_the_shelfs_localiser_and_the_card_says_so(manifest, tmp_path):
     made = tune(manifest, tmp_path / "out", config(1, 1), heart_crop=True)
     told = made.recipe["heart_crop"]
