@@ -576,6 +576,23 @@ def test_losses_that_are_allowed_do_not_add_up(tmp_path, project, start, monkeyp
     assert store.active().version == "v0003"
 
 
+def test_what_is_better_than_the_one_in_use_replaces_it_whatever_was_better_once(
+    tmp_path, project, start, monkeypatch
+):
+    manifest = write_cases(tmp_path / "cases", "abcde")
+    scores = iter([(0.9, 0.8), (0.8, 0.82)])
+
+    def on_holdout(_, parent, trained, judging):
+        (before, after), whose = next(scores), judging[0].subject
+        return Compared({whose: {"LV": before}}, {whose: {"LV": after}})
+
+    monkeypatch.setattr(Work, "_on_holdout", on_holdout)
+    assert tune(project, manifest, start, keep_anyway=True).record.kept_anyway
+    made = tune(project, manifest, seed=1)
+    assert made.active
+    assert not made.record.kept_anyway
+
+
 def test_a_run_that_is_refused_leaves_nobody_placed_and_no_picture_remembered(
     tmp_path, project, start
 ):

@@ -148,9 +148,14 @@ class Work:
         judging: Sequence[LabelledRow],
         keys: dict[str, str],
     ) -> Judgement:
-        """Small losses that are allowed must not add up from version to version."""
+        """Small losses that are allowed must not add up from version to version.
+
+        What loses nothing is not asked: to refuse it would leave the worse one in use.
+        """
+        if found.not_worse is not True or _gain(found) >= 0:
+            return found
         best = self._best_before(parent, found)
-        if best is None or found.not_worse is not True:
+        if best is None:
             return found
         self.say(f"{best} was better on these subjects; judging beside it too")
         again = judge(self._on_holdout(self.store.read(best), trained, judging), "holdout", keys)
@@ -192,6 +197,11 @@ class Work:
             compared = compared.with_others(self.compare(rows, before, trained))
             self.watch.part(done)
         return compared
+
+
+def _gain(found: Judgement) -> float:
+    """Mean Dice after less that before; nothing where it was not judged."""
+    return 0.0 if found.before is None or found.after is None else found.after - found.before
 
 
 def _of_drawn(rows: Sequence[LabelledRow]) -> list[LabelledRow]:
