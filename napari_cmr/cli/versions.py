@@ -282,6 +282,7 @@ def _verdict(record: VersionRecord) -> str:
 
 
 def _show(before: str, after: str, judgement: Judgement) -> None:
+    before = ", ".join(judgement.against) or before
     typer.echo(f"{'mean Dice':<12}{before:>8}{after:>8}  subjects: {len(judgement.pairs)}")
     for name, (old, new) in judgement.structures.items():
         typer.echo(f"{name:<12}{old:8.3f}{new:8.3f}")

@@ -159,6 +159,10 @@ def test_three_subjects_judge_one_another_by_versions_that_never_saw_them(
     assert sorted(trained) == ["ab", "abc", "ac", "bc"]
     again = tune(project, write_cases(tmp_path / "cases", "abc"))
     # the start is the nearest version that saw none of them
+    assert made.record.judgement.against == ()
+    assert again.record.judgement.against == ("v0001",)
+    assert "beside v0001, which never saw who was left out" in again.advice
+    assert "than v0002" not in again.advice
     assert again.record.judgement.before == pytest.approx(made.record.judgement.before)
 
 
@@ -445,6 +449,16 @@ def test_whose_pictures_a_version_taken_in_has_seen_never_judges(tmp_path, proje
     unseen = Work(store, 0, print, None).unseen
     assert unseen(store.read("v0001"), {store.holdout.key("x")}) is None
     assert unseen(store.read("v0001"), {store.holdout.key("a")}).version == "v0001"
+
+
+def test_a_version_taken_in_that_has_seen_everybody_is_judged_by_nobody(tmp_path, project, start):
+    seen = write_cases(tmp_path / "seen", "xyz")
+    store = VersionStore(project)
+    import_version(store, handed_on(tmp_path, start, seen))
+    store.activate("v0001", "chosen by the user")
+    made = tune(project, seen)
+    assert made.record.judgement.not_worse is None
+    assert "Every version there is has seen all subjects" in made.advice
 
 
 def test_where_nothing_is_drawn_of_who_judges_those_who_train_do(tmp_path, project, start):

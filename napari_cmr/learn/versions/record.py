@@ -52,6 +52,9 @@ class Judgement(BaseModel):
         default_factory=dict,
         description="structure that no judged label names -> Dice of after against before",
     )
+    against: tuple[str, ...] = Field(
+        default=(), description="versions that it was compared with, where not with its parent"
+    )
     not_worse: bool | None = Field(description="None where it cannot be judged")
     reason: str
 

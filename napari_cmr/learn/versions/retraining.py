@@ -235,7 +235,8 @@ def _decide(
         kept = f"{parent.version} stays active; '{name}' is kept, and is used once you activate it"
         verdict = "cannot be judged" if judgement.not_worse is None else "did not pass"
         return Retrained(record, False, f"{name} {verdict}: {judgement.reason}. {kept}.")
-    why = f"not worse than {parent.version}" if good else "kept although not judged as good"
+    before = ", ".join(judgement.against) or parent.version
+    why = f"not worse than {before}" if good else "kept although not judged as good"
     if not store.activate(name, why, instead_of=parent.version):
         return Retrained(
             record,

@@ -101,8 +101,13 @@ class Work:
             )
         if held:
             self.say(f"{missed}, so those who train judge, each by a model that never saw them")
+        return self._leaving_one_out(parent, training, config)
+
+    def _leaving_one_out(
+        self, parent: VersionRecord, training: TrainingRows, config: TierConfig
+    ) -> Judgement:
         self.watch.stage("judging", len(training.keys))
-        compared = Compared()
+        compared, beside = Compared(), set()
         for done, (subject, key) in enumerate(training.keys.items(), start=1):
             check_cancel(self.cancel)
             left = [row for row in whole(training.rows) if row.subject == subject]
@@ -111,8 +116,16 @@ class Work:
                 self.say("judging on one subject, trained on the others")
                 fold = self.train(before, training.without(subject), config)
                 compared = compared.with_others(self.compare(left, self.model(before), fold))
+                beside.add(before.version)
             self.watch.part(done)
-        return judge(compared, "leave-one-subject-out", dict(training.keys))
+        if whole(training.rows) and not beside:
+            return cannot_judge("Every version there is has seen all subjects that could judge")
+        found = judge(compared, "leave-one-subject-out", dict(training.keys))
+        if beside <= {parent.version}:
+            return found
+        names = tuple(sorted(beside))
+        told = f"{found.reason}, beside {', '.join(names)}, which never saw who was left out"
+        return found.model_copy(update={"against": names, "reason": told})
 
     def unseen(self, parent: VersionRecord, keys: Collection[str]) -> VersionRecord | None:
         """The nearest version to which none of some subjects came, not even by an ancestor."""
