@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -80,12 +79,14 @@ def unsaid_phases(
     labelled: Sequence[LabelledRow], find: Callable[[Stack], Heart]
 ) -> list[LabelledFrame]:
     """The phases of labelled images that their labels say nothing of, every so many."""
-    said: dict[Path, set[int]] = defaultdict(set)
-    for one in labelled:
-        said[one.row.image] |= set(one.phases)
+    rows: dict[tuple[object, ...], list[LabelledRow]] = defaultdict(list)
+    for one in labelled:  # a folder may hold several stacks
+        which = one.row.columns.get("stack", "")
+        rows[one.row.image, which, one.row.view, one.row.sequence].append(one)
     frames = []
-    for one in {one.row.image: one for one in labelled}.values():
-        spare = [p for p in range(one.stack.shape[0]) if p not in said[one.row.image]]
+    for same in rows.values():
+        one, said = same[-1], {phase for other in same for phase in other.phases}
+        spare = [p for p in range(one.stack.shape[0]) if p not in said]
         if spare:
             heart = find(one.stack)
             chosen = spare[:: -(-len(spare) // _MOST_PHASES)]

@@ -6,14 +6,16 @@ import pytest
 import torch
 
 from napari_cmr.core import CancelledError, Geometry, Stack
+from napari_cmr.io.manifest import ManifestRow
 from napari_cmr.learn.augment import AugmentConfig
 from napari_cmr.learn.consistency import (
     ConsistencyConfig,
     as_unlabelled,
     consistency_loss,
     draw_pairs,
+    unsaid_phases,
 )
-from napari_cmr.learn.examples import EvenSampler, LabelledFrame
+from napari_cmr.learn.examples import EvenSampler, LabelledFrame, LabelledRow
 from napari_cmr.learn.segmenter import StageConfig, train_stage
 from napari_cmr.nets.card import InputGrid
 from napari_cmr.nets.locate import Heart
@@ -125,6 +127,20 @@ def test_unlabelled_frames_say_nothing() -> None:
     assert frame.structures == ()
     assert not frame.labels.any()
     assert frame.centre_mm == (6.0, 6.0)
+
+
+def test_of_each_stack_of_a_folder_the_phases_nobody_labelled_join(tmp_path: Path) -> None:
+    geometry = Geometry.regular(2, (8.0, 1.5, 1.5))
+    stack = Stack(np.ones((3, 2, 8, 8)), geometry, stack_id="x", subject="s")
+    labels, said = np.zeros((1, 2, 8, 8), np.uint8), np.ones((1, 2, 8, 8), bool)
+
+    def labelled(view: str, phase: int) -> LabelledRow:
+        row = ManifestRow("s", tmp_path, view=view)
+        return LabelledRow(row, stack, (phase,), labels, said, (1,))
+
+    found = Heart((6.0, 6.0), (1.5, 1.5), True)
+    rows = [labelled("SAX", 0), labelled("SAX", 1), labelled("4CH", 2)]
+    assert len(unsaid_phases(rows, lambda _: found)) == 1 + 2
 
 
 @pytest.mark.parametrize("steps", [1, 30, 200, 400, 6000])
