@@ -19,6 +19,7 @@ from napari_cmr.learn.data_sets import data_set_names
 from napari_cmr.learn.evaluate import evaluate_segmenter, summarise
 from napari_cmr.learn.examples import LabelledFrame, LabelledRow, frames_of, load_labelled
 from napari_cmr.learn.label_faults import (
+    TWO_IDS,
     refuse_rows_under_wrong_map,
     refuse_two_of_a_name,
     refuse_wrong_map,
@@ -372,7 +373,7 @@ def measure_held(held: Rows, model: Model, *, surfaces: bool) -> dict[str, dict[
 
 
 def refuse_overlap(train: Rows, held: Rows) -> None:
-    """Refuse subjects that are in both splits.
+    """Refuse subjects that are in both splits, and files that are under two ids.
 
     Raises
     ------
@@ -386,6 +387,14 @@ def refuse_overlap(train: Rows, held: Rows) -> None:
             f"{len(both)} subject(s) are in both the train and the validation split: "
             f"{', '.join(sorted(both)[:5])}."
         )
+    if _files(train) & _files(held):
+        raise InputError(TWO_IDS)
+
+
+def _files(rows: Rows) -> set[tuple[Path, str]]:
+    """The images, and which stack of a folder."""
+    found = (r for some in rows.values() for r in some)
+    return {(r.image.resolve(), r.columns.get("stack", "")) for r in found}
 
 
 def manifest_hash(manifests: Sequence[Path]) -> str:

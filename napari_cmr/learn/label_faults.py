@@ -21,6 +21,7 @@ from napari_cmr.learn.examples import LabelledRow
 ENCLOSED = 0.6
 OPEN = 0.4
 _LISTED = 10
+TWO_IDS = "The same pictures come under two subject ids; give a person one id everywhere."
 _IN_PLANE = ndimage.generate_binary_structure(2, 1)[None]
 
 

@@ -90,6 +90,15 @@ def test_pictures_that_say_neither_frame_nor_slice_may_be_one_persons():
         refuse_two_of_a_name([ManifestRow("a", Path(f"{n}.nii.gz")) for n in range(2)])
 
 
+def test_a_file_is_not_learnt_from_under_one_id_and_judged_under_another(tmp_path):
+    manifest = write_cases(tmp_path, "a", columns=(("split", "train"),))
+    line = manifest.read_text().splitlines()[1]
+    again = line.replace("a,", "b,", 1).replace("train", "validation")
+    manifest.write_text(f"{manifest.read_text()}{again}\n")
+    with pytest.raises(InputError, match="same pictures come under two subject ids"):
+        split_rows([manifest])
+
+
 def test_who_judges_is_looked_at_before_the_training(tmp_path):
     judges = (("split", "validation"),)
     manifest = write_cases(tmp_path, "ab", values=ACDC, label_map="cmr", columns=judges)

@@ -14,12 +14,11 @@ from napari_cmr.core import InputError, Structure
 from napari_cmr.io.manifest import ManifestRow, read_manifest
 from napari_cmr.learn.examples import LabelledRow, load_labelled
 from napari_cmr.learn.finetune import refuse_overlap
-from napari_cmr.learn.label_faults import refuse_two_of_a_name, refuse_wrong_map
+from napari_cmr.learn.label_faults import TWO_IDS, refuse_two_of_a_name, refuse_wrong_map
 from napari_cmr.learn.versions.kinds import kind_of, rows_of_task
 from napari_cmr.learn.versions.record import Correction
 from napari_cmr.nets.segmenter_tasks import CINE
 
-TWO_IDS = "The same pictures come under two subject ids; give a person one id everywhere."
 _NOT_SAID = np.uint8(255)
 
 
