@@ -173,14 +173,14 @@ def finetune(
         "weights": weight or None,
         "start": start,
         "localiser": localiser,
+        "told": () if config is None else told_in(config).get("segmenter", ()),
         "heart_crop": heart_crop,
         "unlabelled": unlabelled or (),
         "threads": threads,
         "say": typer.echo,
     }
     if tier is None:
-        told = {} if config is None else told_in(config).get("segmenter", {})
-        card = finetune_segmenter(manifest, out, settings, told=told, **asked)
+        card = finetune_segmenter(manifest, out, settings, **asked)
     else:
         card = finetune_by_tier(manifest, out, settings, tier=tier, steps=steps, **asked)
     typer.echo(f"wrote {out}: {card.name} {card.version}, {card.hours:.2f} hours")

@@ -97,7 +97,7 @@ def finetune_by_tier(
     steps
         Of the tier; its own number if None.
     more
-        ``weights``, ``localiser``, ``heart_crop`` and ``unlabelled`` as of
+        ``weights``, ``localiser``, ``told``, ``heart_crop`` and ``unlabelled`` as of
         :func:`finetune_segmenter`. The head on a whole model has no use for them, and says so.
 
     Raises
@@ -181,7 +181,7 @@ def _sharing(config: SegmenterConfig, start: Start) -> SegmenterConfig:
 def _from_model(asked: Asked, tier: str, start: Path, model: Model) -> Card:
     usual = SEGMENTATION_TASKS[asked.task].config
     as_usual = asked.config.model_copy(update={"seed": usual.seed, "segmenter": usual.segmenter})
-    if as_usual != usual:
+    if asked.more.pop("told", ()) or as_usual != usual:
         asked.say("the start keeps its localiser and its settings, whatever else was asked for")
     choice = None
     if tier == AUTO:

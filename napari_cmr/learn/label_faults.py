@@ -17,6 +17,7 @@ from napari_cmr.io.manifest import (
     load_label,
 )
 from napari_cmr.learn.examples import LabelledRow
+from napari_cmr.nets.card import Card
 
 ENCLOSED = 0.6
 OPEN = 0.4
@@ -101,6 +102,24 @@ def _described(row: ManifestRow) -> LabelArray:
     told = labelled_slices(row, labels.shape[1])
     kept[:, told] = labels[:, told]
     return kept
+
+
+def refuse_unknown_structures(loaded: Sequence[LabelledRow], card: Card) -> None:
+    """Refuse labels that name nothing of what a model draws.
+
+    Raises
+    ------
+    InputError
+        If none of them does.
+    """
+    named = {Structure(one).name for row in loaded for one in row.structures}
+    drawn = card.networks["segmenter"].structures
+    known = [name for name in drawn if name != Structure.BACKGROUND.name]
+    if not named & set(known):
+        raise InputError(
+            f"The labels name {', '.join(sorted(named)) or 'no structure'} and the model draws "
+            f"{', '.join(known)}; nothing can be learnt from them."
+        )
 
 
 WRONG_MAP = (

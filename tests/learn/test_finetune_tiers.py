@@ -13,6 +13,7 @@ from napari_cmr.learn import finetune_tiers
 from napari_cmr.learn.finetune import finetune_segmenter
 from napari_cmr.learn.finetune_tiers import finetune_by_tier
 from napari_cmr.learn.lora import adapt_given
+from napari_cmr.learn.segmentation_tasks import SEGMENTATION_TASKS
 from napari_cmr.learn.segmenter import SegmenterConfig
 from napari_cmr.learn.settings import read_settings
 from napari_cmr.learn.tiers.head import HeadConfig
@@ -100,6 +101,17 @@ def test_the_best_tier_of_a_whole_model_is_chosen_among_those_who_train(
     card = tune(cases, tmp_path / "out", "auto", start, steps=2)
     told = card.recipe["chosen"]["why"] if card.tier == "head" else card.recipe["notes"]
     assert told.startswith(f"{card.tier}, by cross-validation over 3 training subjects")
+
+
+@pytest.mark.parametrize("tier", ["head", "lora"])
+def test_settings_that_a_whole_model_does_not_follow_are_said(tmp_path, cases, start, tier):
+    usual, said = SEGMENTATION_TASKS["cine_sax_seg"].config, []
+    tune(cases, tmp_path / "usual", tier, start, usual, steps=1, say=said.append)
+    assert not any("whatever else" in line for line in said)
+    wide = {"told": ("grid",), "say": said.append}
+    card = tune(cases, tmp_path / "out", tier, start, usual, steps=1, **wide)
+    assert "the start keeps its localiser and its settings, whatever else was asked for" in said
+    assert card.networks == load_model(start).card.networks
 
 
 @pytest.mark.parametrize(

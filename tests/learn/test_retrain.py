@@ -629,6 +629,18 @@ def test_a_run_that_is_refused_leaves_nobody_placed_and_no_picture_remembered(
     assert store.holdout.counts() == (4, 1)
 
 
+def test_labels_of_what_the_model_does_not_draw_leave_a_project_as_it_was(tmp_path, project, start):
+    scars = (("structures", "INFARCT"),)
+    cases = write_cases(
+        tmp_path / "cases", "abcde", columns=scars, change=lambda _, labels: labels * 0
+    )
+    for tier in ("head", "lora"):
+        with pytest.raises(InputError, match="name INFARCT and the model draws LV, MYO"):
+            tune(project, cases, start, tier=tier, config=None)
+        assert not VersionStore.tasks(project)
+    assert VersionStore(project).holdout.counts() == (0, 0)
+
+
 def test_a_comparison_that_is_refused_places_nobody(tmp_path, project, start):
     tune(project, write_cases(tmp_path / "cases", "ab"), start)
     store = VersionStore(project)

@@ -7,12 +7,14 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from napari_cmr.core import Cancel, InputError, check_cancel
 from napari_cmr.learn.finetune import TERMS, hardware
+from napari_cmr.learn.label_faults import refuse_unknown_structures
 from napari_cmr.learn.tiers import (
     UNWATCHED,
     NewModel,
@@ -132,7 +134,7 @@ def retrain(
             raise InputError(
                 "All subjects of the manifest are held out to judge on; add subjects to train on."
             )
-        parent = store.begin(start)
+        parent = store.begin(start, refuse=partial(refuse_unknown_structures, training.rows))
     work = Work(store, seed, say, cancel, watch)
     say(
         f"{len(training.keys)} subject(s) train, {len({r.subject for r in judging})} judge; "

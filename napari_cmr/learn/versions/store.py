@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -106,13 +106,17 @@ class VersionStore:
             )
         return cls(project, task=task)
 
-    def begin(self, start: str | Path | None = None) -> VersionRecord:
+    def begin(
+        self, start: str | Path | None = None, *, refuse: Callable[[Card], None] = lambda _: None
+    ) -> VersionRecord:
         """The active version; where there is none yet, a copy of a model becomes the first.
 
         Parameters
         ----------
         start
             A model's name on the shelf or its folder; the shelf's best if None.
+        refuse
+            Asked of the model's card before anything is made; what it raises is passed on.
 
         Raises
         ------
@@ -127,10 +131,13 @@ class VersionStore:
                     "The project has versions already and goes on from the active one; take a "
                     "model in with 'versions import' or begin a project in another folder."
                 )
-            return self.active()
+            active = self.active()
+            refuse(self.load(active.version).card)
+            return active
         from napari_cmr.nets import load_model  # imports torch, which takes seconds
 
         model = load_model(start, task=self.task)
+        refuse(model.card)
         record = self.add(
             model.card,
             model.networks,
