@@ -47,13 +47,15 @@ def read_card(folder: Path) -> Card:
 
 
 def refuse_other_task(folder: Path, task: str) -> None:
-    """Refuse to train a model of a task into a folder that holds one of another.
+    """Refuse to train a model of a task into a folder that holds one of another, or into a file.
 
     Raises
     ------
     ModelError
-        If it does, or the card there is damaged.
+        If it is one, or the card there is damaged.
     """
+    if folder.is_file():
+        raise ModelError(f"{folder} is a file; choose a folder for the model.")
     if not (folder / CARD).is_file():
         return
     card = read_card(folder)

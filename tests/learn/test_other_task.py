@@ -36,3 +36,11 @@ def test_a_model_of_another_task_is_not_replaced(tmp_path, task):
     with pytest.raises(InputError, match=f"a model for {read_card(there).task}; .* for {task}"):
         TRAININGS[task]([manifest], there)
     assert {file.name: file.read_bytes() for file in Path(there).iterdir()} == before
+
+
+@pytest.mark.parametrize("task", TRAININGS)
+def test_a_file_is_no_folder_for_a_model_which_is_said_before_the_training(tmp_path, task):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(InputError, match="out is a file; choose a folder"):
+        TRAININGS[task]([tmp_path / "not-read.csv"], tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "mine"
