@@ -508,8 +508,12 @@ def test_versions_are_removed_when_nothing_needs_them(tmp_path, project, start):
     store = VersionStore(project)
     with pytest.raises(InputError, match="is active"):
         store.remove("v0001")
+    store.activate("v0002", "to see")
+    store.roll_back()
     store.remove("v0002")
     assert [v.version for v in store.versions()] == ["v0001"]
+    made = tune(project, write_cases(tmp_path / "cases", "ab"))
+    assert made.record.version == "v0003"  # what was once in use keeps its number to itself
 
 
 def test_a_start_is_for_new_projects_and_no_tier_is_made_up(tmp_path, project, start):

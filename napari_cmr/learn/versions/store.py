@@ -172,11 +172,15 @@ class VersionStore:
             shutil.rmtree(part, ignore_errors=True)
 
     def place(self, part: Path, record: VersionRecord) -> VersionRecord:
-        """Number a finished folder of this store's file system and move it in, whole."""
+        """Number a finished folder of this store's file system and move it in, whole.
+
+        The number of a version that was ever in use is not given again, should it be removed.
+        """
         files = {name: file_hash(part / name) for name in (CARD, WEIGHTS)}
         made = datetime.now(UTC).isoformat(timespec="seconds")
         while True:
-            number = max((int(v[1:]) for v in self._names()), default=0) + 1
+            known = [*self._names(), *(once.version for once in self.activations())]
+            number = max((int(v[1:]) for v in known), default=0) + 1
             named = record.model_copy(
                 update={"version": f"v{number:04d}", "made": made, "files": files}
             )
