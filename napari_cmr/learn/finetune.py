@@ -25,7 +25,13 @@ from napari_cmr.learn.label_faults import (
     refuse_wrong_map,
 )
 from napari_cmr.learn.segmentation_tasks import SEGMENTATION_TASKS
-from napari_cmr.learn.segmenter import SegmenterConfig, StageConfig, Trained, train_stage
+from napari_cmr.learn.segmenter import (
+    SegmenterConfig,
+    StageConfig,
+    Trained,
+    refuse_unfit_grid,
+    train_stage,
+)
 from napari_cmr.learn.start import read_start, start_of
 from napari_cmr.nets import (
     Card,
@@ -110,9 +116,9 @@ def finetune_segmenter(
     CancelledError
         If ``cancel`` returned True between two steps; a second call goes on there.
     InputError
-        If a manifest or a file it names, or the start, is at fault, one id stands for two
-        subjects, labels cannot be those of the map they are said to be in, or ``out`` holds a
-        model of another task.
+        If a manifest or a file it names, or the start, is at fault, a grid does not fit its
+        network, one id stands for two subjects, labels cannot be those of the map they are said to
+        be in, or ``out`` holds a model of another task.
     """
     refuse_other_task(out, task)
     torch.set_num_threads(threads)
@@ -137,6 +143,7 @@ def finetune_segmenter(
         raise InputError(
             "A localiser is trained in no steps only where the start has one or --localiser does."
         )
+    refuse_unfit_grid("segmenter", config.segmenter)  # not only once the localiser is trained
     train, held = split_rows(manifests)
     names = data_set_names(train)
     counts = {names[p]: len({r.subject for r in rows}) for p, rows in train.items()}

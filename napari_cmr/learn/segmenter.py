@@ -160,6 +160,22 @@ class Trained:
 Validate = Callable[[nn.Module, Network], dict[str, float]]
 
 
+def refuse_unfit_grid(role: str, config: StageConfig) -> None:
+    """Refuse a picture that a network cannot halve as often as it has widths.
+
+    Raises
+    ------
+    InputError
+        If its side is no multiple of the coarsest step, or that step alone.
+    """
+    step, size = 2 ** (len(config.channels) - 1), config.grid.size
+    if size % step or size < 2 * step:  # the norm needs two pixels a map
+        raise InputError(
+            f"The {role}'s grid has {size} pixels a side, and its {len(config.channels)} widths "
+            f"take a multiple of {step}, {2 * step} at least."
+        )
+
+
 def train_stage(
     role: str,
     config: StageConfig,
@@ -195,9 +211,10 @@ def train_stage(
     ModelError
         If the start does not fit the network.
     InputError
-        If the checkpoint is damaged, of another network, from another start, of other manifests
-        or made with other settings than their length and batch.
+        If the grid does not fit the widths, or the checkpoint is damaged, of another network, from
+        another start, of other manifests or made with other settings than their length and batch.
     """
+    refuse_unfit_grid(role, config)
     out.mkdir(parents=True, exist_ok=True)
     run = _Run(config, seed, start, on, manifests)
     checkpoint = out / f".{role}.checkpoint.safetensors"

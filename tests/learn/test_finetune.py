@@ -82,6 +82,18 @@ def test_a_grid_that_was_named_is_kept_and_what_the_start_does_not_fit_is_said(m
     assert "the start keeps its channels, whatever the settings say" in said
 
 
+@pytest.mark.parametrize("size", [33, 2])
+def test_a_grid_that_the_widths_do_not_fit_is_refused_before_anything_is_trained(
+    manifest, tmp_path, size
+):
+    chosen = config(1, 1)
+    grid = chosen.segmenter.grid.model_copy(update={"size": size})
+    unfit = chosen.segmenter.model_copy(update={"grid": grid})
+    with pytest.raises(InputError, match=f"segmenter's grid has {size} pixels .* a multiple of 2"):
+        tune(manifest, tmp_path / "out", chosen.model_copy(update={"segmenter": unfit}))
+    assert not (tmp_path / "out").exists()
+
+
 def test_images_are_read_once_for_both_stages_and_the_phases_nobody_labelled(
     manifest, tmp_path, monkeypatch
 ):
