@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from napari_cmr.learn.versions import Holdout, TrainingRows
+from napari_cmr.learn.versions.record import Correction
 
 
 def rows(*subjects, split=""):
@@ -112,6 +113,18 @@ def test_unlabelled_images_of_who_judges_stay_out_and_who_joined_never_judges(tm
     _, later = project.split(rows("a", "b", "c", "d", "e") + many)
     assert len(names(later)) == 3
     assert not names(later) & {"x", "y", "z"}
+
+
+def test_who_turns_out_to_have_taught_a_version_taken_in_judges_no_longer(tmp_path):
+    project = holdout(tmp_path)
+    (judge,) = names(project.split(rows(*"abcde"))[1])
+    elsewhere = Correction(subject="x", image_sha256="es", label_sha256="l", structures=())
+    project.take_in([elsewhere])
+    assert names(project.split(rows(*"abcde"))[1]) == {judge}  # no picture of theirs is known yet
+    project.refuse_renamed([elsewhere.model_copy(update={"subject": project.key(judge)})])
+    training, judging = project.split(rows(*"abcde"))
+    assert not judging
+    assert names(training.rows) == set("abcde") - {judge}
 
 
 def test_what_is_placed_together_is_kept_whole_or_not_at_all(tmp_path):

@@ -27,7 +27,7 @@ create table if not exists picture (sha256 text primary key, key text not null);
 create table if not exists joined (key text primary key);
 create table if not exists taught (sha256 text primary key);
 """
-_HAS_TAUGHT = "select key from joined union select key from picture natural join taught"
+_SEEN_ELSEWHERE = "select key from picture natural join taught"
 _SEALED = object()
 
 
@@ -97,16 +97,18 @@ class Holdout:
 
         Rows that a manifest gives another split than ``train``, ``validation`` or none, and
         those it calls ``validation`` of subjects that train, are in neither; nor are the
-        ``unlabelled`` images of subjects that judge. Who joins a training without labels has to
-        be remembered, see :meth:`remember`.
+        ``unlabelled`` images of subjects that judge. Neither are those of subjects placed to judge
+        of whom a version from elsewhere has seen a picture, as a later one shows. Who joins a
+        training without labels has to be remembered, see :meth:`remember`.
         """
         rows = [row for row in rows if row.row.split in ("", "train", "validation")]
         held = self._place(rows)
+        seen = self._seen_elsewhere()
         training, judging = [], []
         for row in rows:
             key = self.key(row.subject)
             if held[key]:
-                judging.append(row)
+                judging += [] if key in seen else [row]
             elif row.row.split != "validation":
                 training.append(row)
         keys = {row.subject: self.key(row.subject) for row in training}
@@ -215,6 +217,11 @@ class Holdout:
         with self._open() as connection:
             return {key for key, judges in _subjects(connection).items() if judges}
 
+    def _seen_elsewhere(self) -> set[str]:
+        """The keys of subjects on whose pictures a version that was taken in was trained."""
+        with self._open() as connection:
+            return {key for (key,) in connection.execute(_SEEN_ELSEWHERE)}
+
     def _place(self, rows: Sequence[LabelledRow]) -> dict[str, bool]:
         named = {self.key(row.subject): False for row in rows}
         named |= {self.key(row.subject): True for row in rows if row.row.split == "validation"}
@@ -222,7 +229,8 @@ class Holdout:
             placed = _subjects(connection)
             new = sorted(set(named) - set(placed))
             wanted = min((len(placed) + len(new)) // ONE_IN, ENOUGH) - sum(placed.values())
-            joined = {key for (key,) in connection.execute(_HAS_TAUGHT)}
+            joined = {key for (key,) in connection.execute("select key from joined")}
+            joined |= self._seen_elsewhere()
             chosen = [key for key in new if named[key] and key not in joined]
             others = [key for key in new if not named[key] and key not in joined]
             chosen += others[: max(0, wanted - len(chosen))]
