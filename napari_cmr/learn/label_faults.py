@@ -92,12 +92,13 @@ def refuse_rows_under_wrong_map(rows: Sequence[ManifestRow]) -> None:
     InputError
         If there are any, or a file cannot be read.
     """
-    labelled = [row for row in rows if row.label is not None]
-    refuse_labels_under_wrong_map((row.subject, _described(row)) for row in join_slices(labelled))
+    labelled = join_slices([row for row in rows if row.label is not None])
+    drawn = ((row, load_label(row, load_image(row))[1].labels) for row in labelled)
+    refuse_labels_under_wrong_map((row.subject, described(row, labels)) for row, labels in drawn)
 
 
-def _described(row: ManifestRow) -> LabelArray:
-    labels = load_label(row, load_image(row))[1].labels
+def described(row: ManifestRow, labels: LabelArray) -> LabelArray:
+    """Labels ``(t, z, y, x)`` of the slices that a row's label describes; the others empty."""
     kept = np.zeros_like(labels)
     told = labelled_slices(row, labels.shape[1])
     kept[:, told] = labels[:, told]

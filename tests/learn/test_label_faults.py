@@ -11,10 +11,12 @@ from napari_cmr.io.manifest import ManifestRow, read_manifest
 from napari_cmr.learn.examples import load_labelled
 from napari_cmr.learn.finetune import finetune_segmenter, split_rows
 from napari_cmr.learn.label_faults import (
+    described,
     refuse_two_of_a_name,
     refuse_wrong_map,
     under_wrong_map,
 )
+from napari_cmr.learn.landmarks.finetune import finetune_landmarks
 from napari_cmr.learn.versions.corrections import load_corrections
 from tests.learn.corrected import ACDC, heart, write_cases
 from tests.learn.test_finetune import config
@@ -104,3 +106,18 @@ def test_who_judges_is_looked_at_before_the_training(tmp_path):
     manifest = write_cases(tmp_path, "ab", values=ACDC, label_map="cmr", columns=judges)
     with pytest.raises(InputError, match=r"2 subject\(s\) \(a, b\) the wall does not lie round"):
         split_rows([manifest])
+
+
+def test_who_judges_landmarks_is_looked_at_before_the_training(tmp_path):
+    judges = (("split", "validation"),)
+    manifest = write_cases(tmp_path, "a", values=ACDC, label_map="cmr", columns=judges)
+    with pytest.raises(InputError, match=r"1 subject\(s\) \(a\) the wall does not lie round"):
+        finetune_landmarks([manifest], tmp_path / "out", say=lambda _: None)
+
+
+def test_slices_that_a_label_does_not_describe_say_nothing_of_its_map():
+    labels = drawn(ACDC, "cmr")
+    labels[:, 1] = drawn(ACDC, "acdc")[:, 1]
+    row = ManifestRow("a", Path("a.nii"), columns={"labelled_slices": "1"})
+    assert under_wrong_map(labels) is True
+    assert under_wrong_map(described(row, labels)) is False

@@ -16,7 +16,11 @@ from napari_cmr.learn.augment import AugmentConfig
 from napari_cmr.learn.data_sets import data_set_names
 from napari_cmr.learn.examples import EvenSampler, frames_of, load_labelled
 from napari_cmr.learn.finetune import TERMS, hardware, manifest_hash, refuse_overlap
-from napari_cmr.learn.label_faults import refuse_two_of_a_name, refuse_wrong_map
+from napari_cmr.learn.label_faults import (
+    refuse_rows_under_wrong_map,
+    refuse_two_of_a_name,
+    refuse_wrong_map,
+)
 from napari_cmr.learn.landmarks.kinds import TASK, LandmarkKind, kind_of
 from napari_cmr.learn.landmarks.scores import measure_landmarks
 from napari_cmr.learn.segmenter import StageConfig, draw_batch
@@ -68,6 +72,8 @@ def finetune_landmarks(
     train = {p: [r for r in rows if r.split in ("", "train")] for p, rows in sets.items()}
     held = {p: [r for r in rows if r.split == "validation"] for p, rows in sets.items()}
     refuse_overlap(train, held)
+    for rows in held.values():
+        refuse_rows_under_wrong_map(rows)
     kind = kind_of([row for rows in train.values() for row in rows])
     below = load_model(segmenter, task=kind.segmenter_task)
     say(f"reading {sum(map(len, train.values()))} training rows")

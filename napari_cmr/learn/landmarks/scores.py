@@ -16,7 +16,7 @@ from napari_cmr.io.manifest import (
     load_label,
 )
 from napari_cmr.learn.evaluate import SubjectMetrics, summarise
-from napari_cmr.learn.label_faults import refuse_labels_under_wrong_map
+from napari_cmr.learn.label_faults import described, refuse_labels_under_wrong_map
 from napari_cmr.learn.landmarks.kinds import LandmarkKind
 from napari_cmr.nets import Metric
 from napari_cmr.nets.heat_maps import LandmarkModel, find_landmarks
@@ -49,7 +49,7 @@ def measure_landmarks(
     for row in join_slices([row for row in rows if row.label is not None]):
         stack = load_image(row)
         phases, truth = load_label(row, stack)
-        refuse_labels_under_wrong_map([(row.subject, truth.labels)])
+        refuse_labels_under_wrong_map([(row.subject, described(row, truth.labels))])
         spacing = stack.geometry.pixel_spacing
         found = find_landmarks(stack, model, phases=phases)
         for phase, masks in zip(phases, truth.labels, strict=True):
