@@ -21,6 +21,7 @@ from napari_cmr.learn.versions import (
     retrain,
 )
 from napari_cmr.learn.versions.gate import Compared
+from napari_cmr.learn.versions.record import Correction
 from napari_cmr.learn.versions.work import Work
 from napari_cmr.nets import Heart, InputGrid, Network, load_model, save_model
 from napari_cmr.nets.shelf import build
@@ -410,6 +411,21 @@ def test_a_version_goes_to_another_site_as_one_file_and_is_checked_there(tmp_pat
     there.activate("v0001", "chosen by the user")
     made = tune(tmp_path / "there", write_cases(tmp_path / "more", "xy"))
     assert made.record.parent == "v0001"
+
+
+def test_a_parcel_names_who_taught_those_before_it_with_labels_or_without(tmp_path, project, start):
+    store, model = VersionStore(project), load_model(start)
+    begun = store.begin(start)
+    taught = Correction(subject="x", image_sha256="i", label_sha256="l", structures=())
+
+    def add(parent, **more):
+        changes = {"version": "", "parent": parent, "origin": "trained", "files": {}} | more
+        return store.add(model.card, model.networks, begun.model_copy(update=changes)).version
+
+    last = add(add(begun.version, corrections=(taught,), joined=("j",)))
+    taken = import_version(store, export_version(store, last, tmp_path / "v.zip"))
+    assert (taken.parent, taken.corrections, taken.joined) == (None, (taught,), ("j",))
+    assert taken.files == store.read(last).files
 
 
 def handed_on(tmp_path, start, *manifests):

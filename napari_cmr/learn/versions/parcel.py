@@ -103,9 +103,11 @@ def task_of_parcel(path: Path) -> str:
 
 
 def _handed_on(store: VersionStore, version: str) -> VersionRecord:
-    """A version's record with the corrections of those before it, which do not come along."""
-    taught = dict.fromkeys(c for older in store.ancestors(version) for c in older.corrections)
-    return store.read(version).model_copy(update={"corrections": tuple(taught)})
+    """A version's record with who taught those before it, which do not come along."""
+    before = list(store.ancestors(version))
+    taught = dict.fromkeys(c for older in before for c in older.corrections)
+    joined = sorted({key for older in before for key in older.joined})
+    return before[0].model_copy(update={"corrections": tuple(taught), "joined": tuple(joined)})
 
 
 def _record(text: bytes, path: Path) -> VersionRecord:
