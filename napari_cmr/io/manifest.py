@@ -321,8 +321,9 @@ def _row(record: dict[str, str], base: Path) -> ManifestRow:
 
 
 def _spelt(word: str, known: Iterable[str]) -> str:
-    """A word as those that are known are written; as it is where it is none of them."""
-    return {str(k).casefold(): str(k) for k in known}.get(word.strip().casefold(), word)
+    """A word as those that are known are written; as it is, without blanks round it, if none is."""
+    word = word.strip()
+    return {str(k).casefold(): str(k) for k in known}.get(word.casefold(), word)
 
 
 def parse_spacing(text: str) -> tuple[float, float, float] | None:

@@ -44,6 +44,7 @@ def test_a_folder_of_one_stack_is_that_stack_whatever_its_view(tmp_path, stacks,
     ("columns", "kind"),
     [
         ({}, "sax"),
+        ({"view": " ", "sequence": " "}, "sax"),
         ({"view": "SAX"}, "sax"),
         ({"view": "4CH"}, "4ch"),
         ({"view": " 4ch", "sequence": "Cine"}, "4ch"),
