@@ -532,6 +532,14 @@ def test_versions_are_removed_when_nothing_needs_them(tmp_path, project, start):
     assert made.record.version == "v0003"  # what was once in use keeps its number to itself
 
 
+def test_a_version_that_lost_its_record_keeps_its_number(tmp_path, project, start):
+    manifest = write_cases(tmp_path / "cases", "ab")
+    lost = tune(project, manifest, start).record
+    store = VersionStore(project)
+    (store.folder / lost.version / "version.json").unlink()
+    assert (lost.version, tune(project, manifest).record.version) == ("v0002", "v0003")
+
+
 def test_a_start_is_for_new_projects_and_no_tier_is_made_up(tmp_path, project, start):
     manifest = write_cases(tmp_path / "cases", "ab")
     tune(project, manifest, start)

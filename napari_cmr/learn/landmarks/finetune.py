@@ -11,16 +11,11 @@ import torch
 from torch import Tensor
 
 from napari_cmr.core import InputError, Structure
-from napari_cmr.io.manifest import read_manifest
 from napari_cmr.learn.augment import AugmentConfig
 from napari_cmr.learn.data_sets import data_set_names
 from napari_cmr.learn.examples import EvenSampler, frames_of, load_labelled
-from napari_cmr.learn.finetune import TERMS, hardware, manifest_hash, refuse_overlap
-from napari_cmr.learn.label_faults import (
-    refuse_rows_under_wrong_map,
-    refuse_two_of_a_name,
-    refuse_wrong_map,
-)
+from napari_cmr.learn.finetune import TERMS, hardware, manifest_hash, split_rows
+from napari_cmr.learn.label_faults import refuse_two_of_a_name, refuse_wrong_map
 from napari_cmr.learn.landmarks.kinds import TASK, LandmarkKind, kind_of
 from napari_cmr.learn.landmarks.scores import measure_landmarks
 from napari_cmr.learn.segmenter import StageConfig, draw_batch
@@ -68,16 +63,11 @@ def finetune_landmarks(
     refuse_other_task(out, TASK)
     torch.set_num_threads(threads)
     began = time.monotonic()
-    sets = {path: read_manifest(path, need_labels=True) for path in manifests}
-    train = {p: [r for r in rows if r.split in ("", "train")] for p, rows in sets.items()}
-    held = {p: [r for r in rows if r.split == "validation"] for p, rows in sets.items()}
-    refuse_overlap(train, held)
-    for rows in held.values():
-        refuse_rows_under_wrong_map(rows)
+    train, held = split_rows(manifests)
     kind = kind_of([row for rows in train.values() for row in rows])
     below = load_model(segmenter, task=kind.segmenter_task)
     say(f"reading {sum(map(len, train.values()))} training rows")
-    names = data_set_names(sets)
+    names = data_set_names(manifests)
     counts = {names[p]: len({r.subject for r in rows}) for p, rows in train.items()}
     frames = []
     for rows in train.values():

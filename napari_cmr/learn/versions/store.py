@@ -179,8 +179,9 @@ class VersionStore:
         files = {name: file_hash(part / name) for name in (CARD, WEIGHTS)}
         made = datetime.now(UTC).isoformat(timespec="seconds")
         while True:
-            known = [*self._names(), *(once.version for once in self.activations())]
-            number = max((int(v[1:]) for v in known), default=0) + 1
+            folders = [p.name for p in self.folder.glob("v*")]  # one that lost its record, too
+            known = [*folders, *(once.version for once in self.activations())]
+            number = max((int(v[1:]) for v in known if v[1:].isdigit()), default=0) + 1
             named = record.model_copy(
                 update={"version": f"v{number:04d}", "made": made, "files": files}
             )

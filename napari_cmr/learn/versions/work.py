@@ -121,7 +121,7 @@ class Work:
         if whole(training.rows) and not beside:
             return cannot_judge("Every version there is has seen all subjects that could judge")
         found = judge(compared, "leave-one-subject-out", dict(training.keys))
-        if beside <= {parent.version}:
+        if found.not_worse is None or beside <= {parent.version}:
             return found
         names = tuple(sorted(beside))
         told = f"{found.reason}, beside {', '.join(names)}, which never saw who was left out"
