@@ -19,6 +19,7 @@ LOCALISERS = {
     "cine-sax-unet 1.2.0 79f346332b5a": "cine-sax-unet",
     "cine-sax-unet 1.3.0 79f346332b5a": "cine-sax-unet",
     "cine-sax-unet 1.4.0 dec3d9bd13e3": "cine-sax-unet",
+    "cine-sax-unet 2.0.0 b05a5c76fb00": "cine-sax-unet",
 }
 """Versions whose localisers are the same to the bit; only their segmenters differ."""
 TREATED = {"frozen": 0, "encoder_rate": 1.0, "layer_decay": 1.0}

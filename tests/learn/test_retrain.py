@@ -167,6 +167,15 @@ def test_three_subjects_judge_one_another_by_versions_that_never_saw_them(
     assert again.record.judgement.before == pytest.approx(made.record.judgement.before)
 
 
+def test_what_nobody_can_judge_was_compared_with_nothing(tmp_path, project, start, monkeypatch):
+    tune(project, write_cases(tmp_path / "cases", "abc"), start)
+    monkeypatch.setattr(Work, "compare", lambda *_: Compared())
+    made = tune(project, write_cases(tmp_path / "cases", "abc"))
+    assert "cannot be judged: No subject that could judge" in made.advice
+    assert made.record.judgement.against == ()
+    assert "beside" not in made.advice
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_no_subject_of_the_holdout_reaches_any_training(
     tmp_path, project, start, monkeypatch, seed

@@ -174,7 +174,8 @@ class VersionStore:
     def place(self, part: Path, record: VersionRecord) -> VersionRecord:
         """Number a finished folder of this store's file system and move it in, whole.
 
-        The number of a version that was ever in use is not given again, should it be removed.
+        The number of a version that was ever in use is not given again, should it be removed,
+        nor that of a folder that lost its record.
         """
         files = {name: file_hash(part / name) for name in (CARD, WEIGHTS)}
         made = datetime.now(UTC).isoformat(timespec="seconds")
