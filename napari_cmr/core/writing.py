@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from threading import Lock
 from zlib import crc32
 
 from napari_cmr.core.errors import InputError, WriteError
@@ -19,6 +20,7 @@ _HERE = f"{crc32(platform.node().encode()):08x}"
 _ORPHAN = re.compile(r"\.(?:.+\.)?([0-9a-f]{8})-([0-9]+)\.part(?:\..*)?")
 _numbers = count()  # two threads may write the same file: the last one's stays
 _looked_through: set[str] = set()  # folders, so that thousands of files cost one look
+_looking = Lock()  # no thread begins a file in a folder that another still looks through
 
 
 @contextmanager
@@ -130,7 +132,13 @@ def _remove_orphans(folder: Path) -> None:
     place = str(folder.resolve())
     if place in _looked_through:
         return
-    _looked_through.add(place)
+    with _looking:
+        if place not in _looked_through:
+            _remove_orphans_of(folder)
+            _looked_through.add(place)
+
+
+def _remove_orphans_of(folder: Path) -> None:
     with os.scandir(folder) as found:
         names = [e.name for e in found if e.name.startswith(".")]
     for name in names:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from threading import Event, Thread
 
 import pytest
 
@@ -141,3 +142,34 @@ def test_two_writers_of_one_file_do_not_take_each_other_s_half_away(tmp_path):
         assert target.read_text() == "second"
     assert target.read_text() == "first"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_that_one_thread_looks_through_keeps_what_another_is_writing(
+    tmp_path, monkeypatch
+):
+    look, begun, looked = os.scandir, Event(), Event()
+    refused: list[Exception] = []
+
+    def write_beside() -> None:
+        try:
+            with replacing(tmp_path / "beside.txt") as part:
+                part.write_text("whole")
+                begun.set()
+                looked.wait(5)
+        except InputError as error:
+            refused.append(error)
+
+    other = Thread(target=write_beside)
+
+    def slow_look(folder):
+        other.start()
+        begun.wait(0.5)  # as long as the other needs, were it not made to wait
+        return look(folder)
+
+    monkeypatch.setattr("napari_cmr.core.writing.os.scandir", slow_look)
+    with replacing(tmp_path / "first.txt") as part:
+        part.write_text("whole")
+    looked.set()
+    other.join()
+    assert not refused
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["beside.txt", "first.txt"]
